@@ -1,0 +1,1 @@
+//! Integers, strings and properties as they stand on the wire.
