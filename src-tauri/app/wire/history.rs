@@ -1,0 +1,42 @@
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::MessageRow;
+
+/// What to look for in the history. Empty fields ask for nothing.
+#[derive(Clone, Debug, Default, Deserialize, TS)]
+#[ts(export)]
+pub struct HistoryQuery {
+    /// A topic filter, with wildcards.
+    pub filter: String,
+    /// A client identifier, whole.
+    pub client: String,
+    /// Text that the payload contains; case does not matter for ASCII letters.
+    pub text: String,
+    pub from: Option<f64>,
+    pub to: Option<f64>,
+}
+
+/// A search that runs, or has run: its rows can be asked for from any position, newest first.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub struct HistoryProgress {
+    pub search: u64,
+    /// Messages found so far; all of them once `done`.
+    pub found: u64,
+    /// 0 to 1: how much of the history was looked at.
+    pub progress: f64,
+    pub done: bool,
+    /// Messages that came to the history since the search began, matching or not.
+    pub newer: u64,
+    /// The search stopped at this many rows; narrow it to see the rest.
+    pub limit_reached: bool,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub struct HistoryPage {
+    pub progress: HistoryProgress,
+    pub first: u64,
+    pub rows: Vec<MessageRow>,
+}

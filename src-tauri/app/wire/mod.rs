@@ -1,0 +1,28 @@
+//! Every type that crosses to the window. Written once, here; the TypeScript in `ui/src/host/types/` is generated from
+//! it by `cargo test` (ts-rs), committed, and checked against it.
+//!
+//! The window pulls: a view asks for what it shows, four times a second while it is visible, and gets a snapshot. So
+//! there is never more than one answer on the way, nothing to resume after a gap, and nothing to close.
+//!
+//! Times are milliseconds since 1970-01-01 UTC, with three decimals where microseconds are known. Rates are per
+//! second, averaged over two seconds. Sizes are bytes.
+
+mod clients;
+mod fault;
+mod history;
+mod message;
+mod overview;
+mod publisher;
+mod retained;
+mod status;
+mod topics;
+
+pub use clients::*;
+pub use fault::*;
+pub use history::*;
+pub use message::*;
+pub use overview::*;
+pub use publisher::*;
+pub use retained::*;
+pub use status::*;
+pub use topics::*;

@@ -1,0 +1,76 @@
+// The only door to Rust: one function per command. `tauri.ts` opens it for real, `fake.ts` with a seeded broker for tests.
+//
+// The window pulls. A view asks for what it shows, four times a second while it is visible (`feed.ts`), and gets a
+// snapshot: never more than one answer on the way. A command that fails rejects with a `Fault`.
+
+import type { Access } from "./types/Access";
+import type { ClientDetail } from "./types/ClientDetail";
+import type { ClientQuery } from "./types/ClientQuery";
+import type { ClientRows } from "./types/ClientRows";
+import type { Found } from "./types/Found";
+import type { HistoryPage } from "./types/HistoryPage";
+import type { HistoryProgress } from "./types/HistoryProgress";
+import type { HistoryQuery } from "./types/HistoryQuery";
+import type { MessageDetail } from "./types/MessageDetail";
+import type { OutgoingMessage } from "./types/OutgoingMessage";
+import type { Overview } from "./types/Overview";
+import type { Preferences } from "./types/Preferences";
+import type { Published } from "./types/Published";
+import type { PublisherOptions } from "./types/PublisherOptions";
+import type { PublisherSubscription } from "./types/PublisherSubscription";
+import type { PublisherView } from "./types/PublisherView";
+import type { RetainedEdit } from "./types/RetainedEdit";
+import type { RetainedQuery } from "./types/RetainedQuery";
+import type { RetainedRows } from "./types/RetainedRows";
+import type { RetainedSelection } from "./types/RetainedSelection";
+import type { Status } from "./types/Status";
+import type { TopicMessages } from "./types/TopicMessages";
+import type { TopicMessagesQuery } from "./types/TopicMessagesQuery";
+import type { TopicQuery } from "./types/TopicQuery";
+import type { TopicRows } from "./types/TopicRows";
+import type { TrafficRange } from "./types/TrafficRange";
+import type { Vitals } from "./types/Vitals";
+
+/** Command names are these in snake_case; arguments go by the names below. */
+export interface Host {
+  status(): Promise<Status>;
+  /** Tries to start the broker again after it failed. */
+  retryStart(): Promise<Status>;
+  setAccess(access: Access): Promise<Status>;
+  preferences(): Promise<Preferences>;
+  setPreferences(preferences: Preferences): Promise<void>;
+
+  vitals(): Promise<Vitals>;
+  overview(range: TrafficRange): Promise<Overview>;
+  find(text: string): Promise<Found>;
+
+  topicRows(query: TopicQuery): Promise<TopicRows>;
+  topicMessages(query: TopicMessagesQuery): Promise<TopicMessages>;
+  message(id: number): Promise<MessageDetail>;
+
+  clientRows(query: ClientQuery): Promise<ClientRows>;
+  clientDetail(client: string): Promise<ClientDetail>;
+  disconnectClient(client: string): Promise<void>;
+
+  historyOpen(query: HistoryQuery): Promise<HistoryProgress>;
+  historyPage(search: number, first: number, count: number): Promise<HistoryPage>;
+  historyClose(search: number): Promise<void>;
+
+  retainedRows(query: RetainedQuery): Promise<RetainedRows>;
+  retainedMessage(topic: string): Promise<MessageDetail>;
+  countRetained(selection: RetainedSelection): Promise<number>;
+  /** Returns how many were cleared. */
+  clearRetained(selection: RetainedSelection): Promise<number>;
+  setRetained(edit: RetainedEdit): Promise<void>;
+
+  /** `after`: the newest id of the inbox that the window has. */
+  publisher(after: number): Promise<PublisherView>;
+  publisherConnect(options: PublisherOptions): Promise<void>;
+  publisherDisconnect(): Promise<void>;
+  publisherSubscribe(subscription: PublisherSubscription): Promise<void>;
+  publisherUnsubscribe(filter: string): Promise<void>;
+  publisherPublish(message: OutgoingMessage): Promise<Published>;
+
+  /** Copies to the clipboard. */
+  copy(text: string): Promise<void>;
+}
