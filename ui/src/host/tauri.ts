@@ -1,0 +1,53 @@
+// The real host: each command by its name in Rust.
+
+import { invoke } from "@tauri-apps/api/core";
+import { asFault } from "./fault";
+import type { Host } from "./host";
+
+/** Tauri itself rejects with a string, such as for a command that does not exist; ours reject with a `Fault`. */
+async function call<T>(command: string, args?: Record<string, unknown>): Promise<T> {
+  try {
+    return await invoke<T>(command, args);
+  } catch (error) {
+    throw asFault(error);
+  }
+}
+
+export const tauri: Host = {
+  status: () => call("status"),
+  retryStart: () => call("retry_start"),
+  setAccess: (access) => call("set_access", { access }),
+  preferences: () => call("preferences"),
+  setPreferences: (preferences) => call("set_preferences", { preferences }),
+
+  vitals: () => call("vitals"),
+  overview: (range) => call("overview", { range }),
+  find: (text) => call("find", { text }),
+
+  topicRows: (query) => call("topic_rows", { query }),
+  topicMessages: (query) => call("topic_messages", { query }),
+  message: (id) => call("message", { id }),
+
+  clientRows: (query) => call("client_rows", { query }),
+  clientDetail: (client) => call("client_detail", { client }),
+  disconnectClient: (client) => call("disconnect_client", { client }),
+
+  historyOpen: (query) => call("history_open", { query }),
+  historyPage: (search, first, count) => call("history_page", { search, first, count }),
+  historyClose: (search) => call("history_close", { search }),
+
+  retainedRows: (query) => call("retained_rows", { query }),
+  retainedMessage: (topic) => call("retained_message", { topic }),
+  countRetained: (selection) => call("count_retained", { selection }),
+  clearRetained: (selection) => call("clear_retained", { selection }),
+  setRetained: (edit) => call("set_retained", { edit }),
+
+  publisher: (after) => call("publisher", { after }),
+  publisherConnect: (options) => call("publisher_connect", { options }),
+  publisherDisconnect: () => call("publisher_disconnect"),
+  publisherSubscribe: (subscription) => call("publisher_subscribe", { subscription }),
+  publisherUnsubscribe: (filter) => call("publisher_unsubscribe", { filter }),
+  publisherPublish: (message) => call("publisher_publish", { message }),
+
+  copy: (text) => call("copy", { text }),
+};
