@@ -1,0 +1,287 @@
+//! A scripted MQTT client over a blocking socket: it sends what a test says, also what no client should.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use bytes::{Bytes, BytesMut};
+use nightjar_mqtt::{
+    Acknowledgement, ConnAck, Connect, ConnectProperties, Decoder, Disconnect, Login, Packet, PacketIdentifier,
+    ProtocolVersion, Publish, QoS, ReasonCode, Subscribe, SubscribeProperties, Subscription, SubscriptionOptions,
+    TopicFilter, TopicName,
+};
+
+use crate::DEADLINE;
+
+/// One connection to a broker.
+#[derive(Debug)]
+pub struct Peer {
+    stream: TcpStream,
+    decoder: Decoder,
+    buffer: BytesMut,
+    version: ProtocolVersion,
+    next_identifier: PacketIdentifier,
+}
+
+impl Peer {
+    /// A connection on which nothing was sent yet.
+    ///
+    /// # Errors
+    /// Where nobody listens.
+    pub fn dial(address: SocketAddr, version: ProtocolVersion) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(DEADLINE))?;
+        Ok(Self {
+            stream,
+            decoder: Decoder::for_version(version, usize::MAX),
+            buffer: BytesMut::new(),
+            version,
+            next_identifier: PacketIdentifier::FIRST,
+        })
+    }
+
+    /// A connection with a clean session and without keep alive.
+    ///
+    /// # Errors
+    /// Where the broker refuses it.
+    pub fn join(address: SocketAddr, version: ProtocolVersion, client_identifier: &str) -> anyhow::Result<Self> {
+        let (peer, answer) = Self::connect(address, connect(version, client_identifier))?;
+        ensure!(
+            !answer.reason_code.is_error(),
+            "CONNECT was refused: {}",
+            answer.reason_code
+        );
+        Ok(peer)
+    }
+
+    /// A connection that opens with the given CONNECT, and the broker's answer.
+    ///
+    /// # Errors
+    /// Where the broker does not answer with CONNACK.
+    pub fn connect(address: SocketAddr, connect: Connect) -> anyhow::Result<(Self, ConnAck)> {
+        let mut peer = Self::dial(address, connect.version)?;
+        peer.send(&Packet::Connect(Box::new(connect)))?;
+        match peer.receive()? {
+            Packet::ConnAck(answer) => Ok((peer, *answer)),
+            other => bail!("not a CONNACK: {other:?}"),
+        }
+    }
+
+    /// Sends a packet.
+    ///
+    /// # Errors
+    /// Where the broker closed the connection.
+    pub fn send(&mut self, packet: &Packet) -> anyhow::Result<()> {
+        let mut bytes = BytesMut::new();
+        packet.encode(self.version, &mut bytes)?;
+        self.send_bytes(&bytes)
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Errors
+    /// Where the broker closed the connection.
+    pub fn send_bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.stream.write_all(bytes).context("the broker takes no more bytes")
+    }
+
+    /// The next packet.
+    ///
+    /// # Errors
+    /// Where none comes by the deadline, or the connection ends.
+    pub fn receive(&mut self) -> anyhow::Result<Packet> {
+        self.receive_within(DEADLINE)?
+            .context("the broker closed the connection")
+    }
+
+    /// That the broker closes the connection; the packets that came before are returned.
+    ///
+    /// # Errors
+    /// Where it stays open until the deadline.
+    pub fn expect_end(&mut self) -> anyhow::Result<Vec<Packet>> {
+        let mut packets = Vec::new();
+        while let Some(packet) = self.receive_within(DEADLINE)? {
+            packets.push(packet);
+        }
+        Ok(packets)
+    }
+
+    /// `None` at the end of the connection.
+    fn receive_within(&mut self, deadline: Duration) -> anyhow::Result<Option<Packet>> {
+        let end = Instant::now() + deadline;
+        loop {
+            if let Some(packet) = self.decoder.decode(&mut self.buffer)? {
+                return Ok(Some(packet));
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            ensure!(!left.is_zero(), "no packet came within {deadline:?}");
+            self.stream.set_read_timeout(Some(left))?;
+            let mut chunk = [0; 16 * 1024];
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Ok(None),
+                Ok(length) => self.buffer.extend_from_slice(&chunk[..length]),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // A broker that closes with bytes of ours unread resets the connection.
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Subscribes and waits for the answer.
+    ///
+    /// # Errors
+    /// Where the broker refuses.
+    pub fn subscribe(&mut self, filter: &str, maximum_qos: QoS) -> anyhow::Result<()> {
+        let packet_identifier = self.take_identifier();
+        self.send(&Packet::Subscribe(Subscribe {
+            packet_identifier,
+            properties: SubscribeProperties::default(),
+            subscriptions: vec![Subscription {
+                filter: TopicFilter::new(filter)?,
+                options: SubscriptionOptions {
+                    maximum_qos,
+                    ..SubscriptionOptions::default()
+                },
+            }],
+        }))?;
+        match self.receive()? {
+            Packet::SubAck(answer) if answer.packet_identifier == packet_identifier => {
+                ensure!(
+                    answer.reason_codes == [ReasonCode(maximum_qos.level())],
+                    "the subscription was refused: {:?}",
+                    answer.reason_codes
+                );
+                Ok(())
+            }
+            other => bail!("not the SUBACK: {other:?}"),
+        }
+    }
+
+    /// Sends a PUBLISH and does not wait; the identifier that its acknowledgement will carry.
+    ///
+    /// # Errors
+    /// Where the broker closed the connection.
+    pub fn publish(
+        &mut self,
+        topic: &str,
+        payload: impl Into<Bytes>,
+        qos: QoS,
+        retain: bool,
+    ) -> anyhow::Result<Option<PacketIdentifier>> {
+        let packet_identifier = (qos != QoS::AtMostOnce).then(|| self.take_identifier());
+        self.send(&Packet::Publish(Publish {
+            dup: false,
+            qos,
+            retain,
+            topic: Some(TopicName::new(topic)?),
+            packet_identifier,
+            properties: None,
+            payload: payload.into(),
+        }))?;
+        Ok(packet_identifier)
+    }
+
+    /// Publishes and goes through the whole handshake. Meant for connections without subscriptions: a message that
+    /// comes in between is an error.
+    ///
+    /// # Errors
+    /// Where the broker does not acknowledge it.
+    pub fn publish_acknowledged(
+        &mut self,
+        topic: &str,
+        payload: impl Into<Bytes>,
+        qos: QoS,
+        retain: bool,
+    ) -> anyhow::Result<()> {
+        let Some(packet_identifier) = self.publish(topic, payload, qos, retain)? else {
+            return Ok(());
+        };
+        let answer = |packet: Packet| match packet {
+            Packet::PubAck(answer) | Packet::PubRec(answer) | Packet::PubComp(answer)
+                if answer.packet_identifier == packet_identifier && !answer.reason_code.is_error() =>
+            {
+                Ok(())
+            }
+            other => bail!("not the acknowledgement: {other:?}"),
+        };
+        answer(self.receive()?)?;
+        if qos == QoS::ExactlyOnce {
+            self.send(&Packet::PubRel(Acknowledgement::new(
+                packet_identifier,
+                ReasonCode::SUCCESS,
+            )))?;
+            answer(self.receive()?)?;
+        }
+        Ok(())
+    }
+
+    /// The next message; QoS 1 and 2 are acknowledged.
+    ///
+    /// # Errors
+    /// Where none comes by the deadline.
+    pub fn receive_message(&mut self) -> anyhow::Result<Publish> {
+        loop {
+            match self.receive()? {
+                Packet::Publish(message) => {
+                    if let Some(packet_identifier) = message.packet_identifier {
+                        let answer = Acknowledgement::new(packet_identifier, ReasonCode::SUCCESS);
+                        self.send(&match message.qos {
+                            QoS::ExactlyOnce => Packet::PubRec(answer),
+                            _ => Packet::PubAck(answer),
+                        })?;
+                    }
+                    return Ok(message);
+                }
+                Packet::PubRel(release) => self.send(&Packet::PubComp(Acknowledgement::new(
+                    release.packet_identifier,
+                    ReasonCode::SUCCESS,
+                )))?,
+                other => bail!("not a message: {other:?}"),
+            }
+        }
+    }
+
+    /// A round trip, after which the broker has handled everything that was sent before.
+    ///
+    /// # Errors
+    /// Where the broker does not answer.
+    pub fn ping(&mut self) -> anyhow::Result<()> {
+        self.send(&Packet::PingReq)?;
+        match self.receive()? {
+            Packet::PingResp => Ok(()),
+            other => bail!("not a PINGRESP: {other:?}"),
+        }
+    }
+
+    /// Says goodbye.
+    ///
+    /// # Errors
+    /// Where the broker does not close the connection then.
+    pub fn leave(mut self) -> anyhow::Result<()> {
+        self.send(&Packet::Disconnect(Disconnect::default()))?;
+        self.expect_end().map(drop)
+    }
+
+    fn take_identifier(&mut self) -> PacketIdentifier {
+        let identifier = self.next_identifier;
+        self.next_identifier = identifier.next();
+        identifier
+    }
+}
+
+/// A CONNECT with a clean session and without keep alive.
+pub fn connect(version: ProtocolVersion, client_identifier: &str) -> Connect {
+    Connect {
+        version,
+        clean_start: true,
+        keep_alive: 0,
+        client_identifier: client_identifier.into(),
+        will: None,
+        login: Login::default(),
+        properties: ConnectProperties::default(),
+    }
+}
