@@ -4,9 +4,13 @@
 //! [`Violation`] that quotes the clause of the specification that the peer broke. Payloads and strings are slices of
 //! the buffer that they were read from.
 
+#![warn(missing_docs)]
+
 mod decoder;
 mod packet;
 mod packet_identifier;
+mod packet_type;
+mod property;
 mod qos;
 mod reason_code;
 mod topic;
@@ -24,8 +28,10 @@ pub use packet::publish::{Publish, PublishProperties, PublishView};
 pub use packet::suback::{SubAck, SubAckProperties, UnsubAck};
 pub use packet::subscribe::{RetainHandling, Subscribe, SubscribeProperties, Subscription, SubscriptionOptions};
 pub use packet::unsubscribe::Unsubscribe;
-pub use packet::{Packet, PacketType, TooLarge, UserProperty};
+pub use packet::{Packet, TooLarge, UserProperty};
 pub use packet_identifier::PacketIdentifier;
+pub use packet_type::PacketType;
+pub use property::Property;
 pub use qos::QoS;
 pub use reason_code::ReasonCode;
 pub use topic::{InvalidTopic, TopicFilter, TopicName};

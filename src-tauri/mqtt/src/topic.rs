@@ -1,28 +1,65 @@
 //! Topic Names and Topic Filters (4.7 Topic Names and Topic Filters): valid once they exist.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 use bytestring::ByteString;
 
+use crate::{ProtocolVersion, ReasonCode};
+
 /// Why a text is neither a Topic Name nor a Topic Filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTopic {
+    /// No character.
     #[error("a topic is at least one character long [MQTT-4.7.3-1]")]
     Empty,
+    /// Over 65,535 bytes.
     #[error("a topic is at most 65,535 bytes long [MQTT-4.7.3-3]")]
     TooLong,
+    /// U+0000.
     #[error("a topic contains no null character [MQTT-4.7.3-2]")]
     NullCharacter,
+    /// `+` or `#` in a Topic Name.
     #[error("a topic name contains no wildcard (+ or #) [MQTT-3.3.2-2]")]
     WildcardInName,
-    #[error("# stands alone in the last level of a topic filter [MQTT-4.7.1-1]")]
+    /// `#` with something before it in its level, or with anything behind it.
+    #[error("# stands alone in the last level of a topic filter [MQTT-4.7.1-1; 3.1.1: MQTT-4.7.1-2]")]
     MisplacedMultiLevelWildcard,
-    #[error("+ stands alone in its level of a topic filter [MQTT-4.7.1-2]")]
+    /// `+` with something else in its level.
+    #[error("+ stands alone in its level of a topic filter [MQTT-4.7.1-2; 3.1.1: MQTT-4.7.1-3]")]
     MisplacedSingleLevelWildcard,
-    #[error("a share name is at least one character long and has no /, + or # [MQTT-4.8.2-1], [MQTT-4.8.2-2]")]
+    /// `$share/` without a name and a Topic Filter behind it, or with a wildcard in the name.
+    #[error("a share name is at least one character long and has no /, + or # [MQTT-4.8.2-1, MQTT-4.8.2-2]")]
     InvalidShareName,
+}
+
+impl InvalidTopic {
+    /// The clause that was broken, as MQTT 5.0 numbers it, and as 3.1.1 does where it differs.
+    pub const fn clause(self) -> &'static str {
+        match self {
+            Self::Empty => "MQTT-4.7.3-1",
+            Self::TooLong => "MQTT-4.7.3-3",
+            Self::NullCharacter => "MQTT-4.7.3-2",
+            Self::WildcardInName => "MQTT-3.3.2-2",
+            Self::MisplacedMultiLevelWildcard => "MQTT-4.7.1-1; 3.1.1: MQTT-4.7.1-2",
+            Self::MisplacedSingleLevelWildcard => "MQTT-4.7.1-2; 3.1.1: MQTT-4.7.1-3",
+            Self::InvalidShareName => "MQTT-4.8.2-1, MQTT-4.8.2-2",
+        }
+    }
+
+    /// The Reason Code that tells the peer.
+    pub const fn reason_code(self) -> ReasonCode {
+        match self {
+            Self::Empty | Self::TooLong | Self::NullCharacter => ReasonCode::MALFORMED_PACKET,
+            Self::WildcardInName => ReasonCode::TOPIC_NAME_INVALID,
+            Self::MisplacedMultiLevelWildcard | Self::MisplacedSingleLevelWildcard | Self::InvalidShareName => {
+                ReasonCode::TOPIC_FILTER_INVALID
+            }
+        }
+    }
 }
 
 /// The Topic Name that a message is published to: no wildcards, 1 to 65,535 bytes of UTF-8.
@@ -43,6 +80,11 @@ impl TopicName {
         Ok(Self(text))
     }
 
+    /// A text that the caller has found to be a Topic Name.
+    pub(crate) const fn from_checked(text: ByteString) -> Self {
+        Self(text)
+    }
+
     /// The name with memory of its own, instead of a slice of a read buffer that it would keep alive.
     #[must_use]
     pub fn detached(&self) -> Self {
@@ -57,50 +99,55 @@ impl TopicName {
 }
 
 /// What a Subscription asks for: a Topic Name with `+` and `#` as wildcards, `$share/name/…` included.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TopicFilter(ByteString);
+///
+/// Filters are equal where their texts are, whichever version they were parsed for.
+#[derive(Clone)]
+pub struct TopicFilter {
+    text: ByteString,
+    /// Where the filter proper starts: behind `$share/name/` in a Shared Subscription, else 0.
+    start: u16,
+}
+
+const SHARE_PREFIX: &str = "$share/";
 
 impl TopicFilter {
-    /// Parses a Topic Filter.
+    /// Parses a Topic Filter as MQTT 5.0 does.
     ///
     /// # Errors
     /// Where the text is empty, too long, contains U+0000, or has a wildcard or share name out of place.
     pub fn new(text: impl Into<ByteString>) -> Result<Self, InvalidTopic> {
+        Self::new_for(ProtocolVersion::V5, text)
+    }
+
+    /// Parses a Topic Filter of a client of `version`: below 5.0 there are no Shared Subscriptions, and `$share` is a
+    /// level like any other.
+    ///
+    /// # Errors
+    /// As [`TopicFilter::new`].
+    pub fn new_for(version: ProtocolVersion, text: impl Into<ByteString>) -> Result<Self, InvalidTopic> {
         let text = text.into();
         check_length_and_null(&text)?;
-        let topic = match text.strip_prefix("$share/") {
-            None => &text[..],
-            Some(shared) => {
-                let (share_name, topic) = shared.split_once('/').ok_or(InvalidTopic::InvalidShareName)?;
-                if share_name.is_empty() || share_name.contains(['+', '#']) {
-                    return Err(InvalidTopic::InvalidShareName);
-                }
-                if topic.is_empty() {
-                    return Err(InvalidTopic::Empty);
-                }
-                topic
-            }
+        let start = match version {
+            ProtocolVersion::V5 => start_of_filter(&text)?,
+            ProtocolVersion::V31 | ProtocolVersion::V311 => 0,
         };
-        let mut levels = topic.split('/').peekable();
-        while let Some(level) = levels.next() {
-            if level.contains('#') && (level.len() > 1 || levels.peek().is_some()) {
-                return Err(InvalidTopic::MisplacedMultiLevelWildcard);
-            }
-            if level.contains('+') && level.len() > 1 {
-                return Err(InvalidTopic::MisplacedSingleLevelWildcard);
-            }
-        }
-        Ok(Self(text))
+        check_wildcards(&text[start..])?;
+        Ok(Self {
+            text,
+            // No more than the length, which `check_length_and_null` holds against this very type.
+            start: start as u16,
+        })
     }
 
     /// The share name and the filter behind it, of a Shared Subscription (MQTT 5.0, 4.8.2).
     pub fn shared(&self) -> Option<(&str, &str)> {
-        self.0.strip_prefix("$share/").and_then(|shared| shared.split_once('/'))
+        let start = usize::from(self.start);
+        (start > 0).then(|| (&self.text[SHARE_PREFIX.len()..start - 1], &self.text[start..]))
     }
 
     /// Whether the filter matches a topic (4.7.1 Topic wildcards, 4.7.2 Topics beginning with $).
     pub fn matches(&self, topic: &TopicName) -> bool {
-        let filter = self.shared().map_or(&self.0[..], |(_, filter)| filter);
+        let filter = &self.text[usize::from(self.start)..];
         if topic.is_server_topic() && filter.starts_with(['+', '#']) {
             return false;
         }
@@ -120,7 +167,66 @@ impl TopicFilter {
     /// The filter with memory of its own, instead of a slice of a read buffer that it would keep alive.
     #[must_use]
     pub fn detached(&self) -> Self {
-        Self(ByteString::from(String::from(&*self.0)))
+        Self {
+            text: ByteString::from(String::from(&*self.text)),
+            start: self.start,
+        }
+    }
+}
+
+/// Where the filter behind `$share/name/` starts; 0 where there is no such prefix.
+fn start_of_filter(text: &str) -> Result<usize, InvalidTopic> {
+    if text == "$share" {
+        return Err(InvalidTopic::InvalidShareName);
+    }
+    let Some(shared) = text.strip_prefix(SHARE_PREFIX) else {
+        return Ok(0);
+    };
+    match shared.split_once('/') {
+        Some((name, filter)) if !name.is_empty() && !name.contains(['+', '#']) && !filter.is_empty() => {
+            Ok(text.len() - filter.len())
+        }
+        _ => Err(InvalidTopic::InvalidShareName),
+    }
+}
+
+fn check_wildcards(filter: &str) -> Result<(), InvalidTopic> {
+    let mut levels = filter.split('/').peekable();
+    while let Some(level) = levels.next() {
+        if level.contains('#') && (level.len() > 1 || levels.peek().is_some()) {
+            return Err(InvalidTopic::MisplacedMultiLevelWildcard);
+        }
+        if level.contains('+') && level.len() > 1 {
+            return Err(InvalidTopic::MisplacedSingleLevelWildcard);
+        }
+    }
+    Ok(())
+}
+
+// Equality, order and hash are those of `str`, as `Borrow<str>` demands.
+impl PartialEq for TopicFilter {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for TopicFilter {}
+
+impl PartialOrd for TopicFilter {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for TopicFilter {
+    fn cmp(&self, other: &Self) -> Ordering {
+        str::cmp(self, other)
+    }
+}
+
+impl Hash for TopicFilter {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        str::hash(self, state);
     }
 }
 
@@ -137,35 +243,35 @@ fn check_length_and_null(text: &str) -> Result<(), InvalidTopic> {
 }
 
 macro_rules! reads_as_str {
-    ($type:ty) => {
+    ($type:ty, $text:tt) => {
         impl Deref for $type {
             type Target = str;
             fn deref(&self) -> &str {
-                &self.0
+                &self.$text
             }
         }
         impl Borrow<str> for $type {
             fn borrow(&self) -> &str {
-                &self.0
+                &self.$text
             }
         }
         impl AsRef<str> for $type {
             fn as_ref(&self) -> &str {
-                &self.0
+                &self.$text
             }
         }
         impl fmt::Display for $type {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
+                formatter.write_str(&self.$text)
             }
         }
         impl fmt::Debug for $type {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&*self.0, formatter)
+                fmt::Debug::fmt(&*self.$text, formatter)
             }
         }
     };
 }
 
-reads_as_str!(TopicName);
-reads_as_str!(TopicFilter);
+reads_as_str!(TopicName, 0);
+reads_as_str!(TopicFilter, text);

@@ -1,1 +1,0 @@
-//! Integers, strings and properties as they stand on the wire.
