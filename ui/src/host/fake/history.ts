@@ -1,0 +1,133 @@
+// Two million messages that are nowhere: each row follows from its number. Searches go through all of them, in slices.
+
+import { matches } from "../../lib/topicfilter";
+import { fault } from "./fault";
+import type { HistoryPage } from "../types/HistoryPage";
+import type { HistoryProgress } from "../types/HistoryProgress";
+import type { HistoryQuery } from "../types/HistoryQuery";
+import type { MessageRow } from "../types/MessageRow";
+import { noise } from "./noise";
+import type { Topic } from "./topics";
+
+const SPACING = 123;
+const BLOCK = 1024;
+const SLICE_MS = 6;
+
+interface Search {
+  query: HistoryQuery;
+  /** Ids, newest first; absent where the query asks for nothing, so that every message is found. */
+  found: number[] | undefined;
+  newest: number;
+  next: number;
+  closed: boolean;
+}
+
+export class FakeHistory {
+  #searches = new Map<number, Search>();
+  #nextSearch = 1;
+  #block: Topic[];
+
+  constructor(
+    topics: readonly Topic[],
+    private readonly rowOf: (topic: Topic, seq: number, id: number, at: number) => MessageRow,
+    private readonly clock: () => number,
+    private readonly started: number,
+    private readonly before: number,
+  ) {
+    // Busy topics fill more of the block.
+    const weights = topics.map((topic) => Math.sqrt(topic.rate) + 0.05);
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    this.#block = Array.from({ length: BLOCK }, (_, i) => {
+      let left = noise(99, i) * total;
+      return topics.find((_, t) => (left -= weights[t]!) < 0) ?? topics[0]!;
+    });
+  }
+
+  get newest(): number {
+    return this.before === 0 ? 0 : this.before + Math.floor((this.clock() - this.started) / SPACING);
+  }
+
+  place(id: number): { topic: Topic; seq: number; at: number } {
+    const topic = this.#block[Math.imul(id, 389) & (BLOCK - 1)]!;
+    const at = this.started - (this.before - id) * SPACING;
+    return { topic, seq: Math.floor(id / 8), at };
+  }
+
+  row(id: number): MessageRow {
+    const { topic, seq, at } = this.place(id);
+    return this.rowOf(topic, seq, id, at);
+  }
+
+  open(query: HistoryQuery): HistoryProgress {
+    const everything = !query.filter && !query.client && !query.text && query.from === null && query.to === null;
+    const newest = this.newest;
+    const search: Search = {
+      query,
+      found: everything ? undefined : [],
+      newest,
+      next: everything ? 0 : newest,
+      closed: false,
+    };
+    const number = this.#nextSearch++;
+    this.#searches.set(number, search);
+    if (!everything) setTimeout(() => this.#scan(search));
+    return this.#progress(number, search);
+  }
+
+  page(number: number, first: number, count: number): HistoryPage {
+    const search = this.#searches.get(number);
+    if (!search) throw fault("The search is gone", `Search ${number} was closed`, "Search again");
+    const found = search.found?.length ?? search.newest;
+    const rows = Array.from({ length: Math.max(0, Math.min(count, found - first)) }, (_, i) =>
+      this.row(search.found ? search.found[first + i]! : search.newest - first - i),
+    );
+    return { progress: this.#progress(number, search), first, rows };
+  }
+
+  close(number: number): void {
+    const search = this.#searches.get(number);
+    if (search) search.closed = true;
+    this.#searches.delete(number);
+  }
+
+  #progress(number: number, search: Search): HistoryProgress {
+    return {
+      search: number,
+      found: search.found?.length ?? search.newest,
+      progress: search.newest === 0 ? 1 : 1 - search.next / search.newest,
+      done: search.next === 0,
+      newer: this.newest - search.newest,
+      limit_reached: false,
+    };
+  }
+
+  #scan(search: Search): void {
+    const { query, found } = search;
+    if (search.closed || !found) return;
+    const topicHit = new Map<Topic, boolean>();
+    const text = query.text.toLowerCase();
+    const end = performance.now() + SLICE_MS;
+    while (search.next > 0 && (search.next % 512 !== 0 || performance.now() < end || search.next === search.newest)) {
+      const id = search.next--;
+      const { topic, seq, at } = this.place(id);
+      if (query.from !== null && at < query.from) {
+        search.next = 0;
+        break;
+      }
+      if (query.to !== null && at > query.to) continue;
+      let hit = topicHit.get(topic);
+      if (hit === undefined) {
+        hit =
+          (!query.filter || matches(query.filter, topic.path)) && (!query.client || topic.publisher === query.client);
+        topicHit.set(topic, hit);
+      }
+      if (!hit) continue;
+      if (text) {
+        const payload = topic.payload(seq);
+        if (typeof payload !== "string" || !payload.toLowerCase().includes(text)) continue;
+      }
+      found.push(id);
+    }
+    if (search.next > 0) setTimeout(() => this.#scan(search));
+  }
+}
