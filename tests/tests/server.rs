@@ -1,0 +1,230 @@
+//! The process `nightjar-server`, from the outside: its command line, its signals, its refusals, its record.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use nightjar_mqtt::{ProtocolVersion, QoS};
+use nightjar_tests::{Broker, DEADLINE, Outcome, Peer, Record, RecordedMessage, program, run};
+use tempfile::TempDir;
+
+use ProtocolVersion::{V5, V311};
+use QoS::{AtLeastOnce, AtMostOnce, ExactlyOnce};
+
+#[test]
+fn listening_line_tells_the_port_once_connections_are_accepted() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    let broker = Broker::nightjar(data.path(), &[])?;
+    assert_ne!(broker.address().port(), 0, "port 0 is replaced by the real one");
+    TcpStream::connect(broker.address()).context("the line came before the listener was open")?;
+    Ok(())
+}
+
+#[test]
+fn sigterm_ends_it_with_0_and_everything_committed() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    let mut broker = Broker::nightjar(data.path(), &[])?;
+    let mut peer = Peer::join(broker.address(), V311, "meter")?;
+    // QoS 0 is committed lazily, so these are what a careless stop would lose.
+    for number in 0..500 {
+        peer.publish("meter/power", format!("{number}"), AtMostOnce, false)?;
+    }
+    peer.ping()?;
+    let status = broker.stop()?;
+    assert_eq!(status.code(), Some(0), "{}", broker.stderr());
+
+    let messages = Record::open(data.path())?.messages("meter/power")?;
+    let payloads: Vec<String> = messages.iter().map(payload).collect();
+    let expected: Vec<String> = (0..500).map(|number| number.to_string()).collect();
+    assert_eq!(payloads, expected, "all messages are in the record, in order");
+    Ok(())
+}
+
+#[test]
+fn binary_is_linked_to_no_desktop_library() -> anyhow::Result<()> {
+    let outcome = run(Command::new("ldd").arg(program("nightjar-server")), &[], DEADLINE)?.success()?;
+    assert!(
+        outcome.stdout.contains("libc.so"),
+        "ldd lists libraries: {}",
+        outcome.stdout
+    );
+    for library in ["webkit", "gtk", "gdk", "glib", "javascriptcore", "soup"] {
+        assert!(
+            !outcome.stdout.to_lowercase().contains(library),
+            "{library}: {}",
+            outcome.stdout
+        );
+    }
+    Ok(())
+}
+
+/// Runs a server that should not come up: exit code 1, and one sentence that a person can act on.
+fn refusal(listen: &str, data_dir: &Path) -> anyhow::Result<String> {
+    let mut command = Command::new(program("nightjar-server"));
+    command.args(["--listen", listen, "--data-dir"]).arg(data_dir);
+    let Outcome { status, stdout, stderr } = run(&mut command, &[], DEADLINE)?;
+    ensure!(status.code() == Some(1), "{status}, not exit code 1: {stderr}");
+    ensure!(stdout.is_empty(), "nothing listens, but it said: {stdout}");
+    let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+    ensure!(lines.len() == 1, "one sentence is asked for, not:\n{stderr}");
+    ensure!(
+        !stderr.contains("panicked") && !stderr.contains("Os {"),
+        "not a sentence: {stderr}"
+    );
+    Ok(stderr)
+}
+
+#[test]
+fn port_in_use_is_named() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    let occupant = TcpListener::bind(("127.0.0.1", 0))?;
+    let address = occupant.local_addr()?.to_string();
+    let sentence = refusal(&address, data.path())?;
+    assert!(sentence.contains(&address), "it names the address: {sentence}");
+    Ok(())
+}
+
+#[test]
+fn data_directory_that_cannot_be_one_is_named() -> anyhow::Result<()> {
+    let folder = TempDir::new()?;
+    let file = folder.path().join("a-file");
+    fs::write(&file, "not a directory")?;
+    // Permissions would not stop root; that a file is no directory, and /proc no place for one, does.
+    for data_dir in [file.as_path(), &file.join("below"), Path::new("/proc/nightjar")] {
+        let sentence = refusal("127.0.0.1:0", data_dir)?;
+        assert!(
+            sentence.contains(&data_dir.display().to_string()),
+            "it names the directory: {sentence}"
+        );
+    }
+    assert_eq!(fs::read_to_string(&file)?, "not a directory", "and harms nothing");
+    Ok(())
+}
+
+#[test]
+fn data_directory_of_a_running_server_is_refused() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    let broker = Broker::nightjar(data.path(), &[])?;
+    let sentence = refusal("127.0.0.1:0", data.path())?;
+    assert!(
+        sentence.contains(&data.path().display().to_string()),
+        "it names the directory: {sentence}"
+    );
+    // The first one goes on as if nothing had happened.
+    let mut peer = Peer::join(broker.address(), V5, "still-there")?;
+    peer.publish_acknowledged("still/there", "yes", AtLeastOnce, false)
+}
+
+#[test]
+fn locked_database_is_named() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    Broker::nightjar(data.path(), &[])?.stop()?;
+    let other_program = rusqlite::Connection::open(data.path().join("nightjar.db"))?;
+    other_program.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;")?;
+    let sentence = refusal("127.0.0.1:0", data.path())?;
+    assert!(sentence.contains("nightjar.db"), "it names the file: {sentence}");
+    Ok(())
+}
+
+#[test]
+fn message_is_recorded_with_its_publisher_once_it_is_acknowledged() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    let broker = Broker::nightjar(data.path(), &[])?;
+    let record = Record::open(data.path())?;
+    let mut peer = Peer::join(broker.address(), V5, "thermometer")?;
+    for (number, qos) in [AtLeastOnce, ExactlyOnce].into_iter().cycle().take(40).enumerate() {
+        let bytes = [0, 0xFF, number as u8];
+        peer.publish_acknowledged(&format!("home/{number}"), bytes.to_vec(), qos, number == 7)?;
+        // No waiting here: the acknowledgement says that the message is committed.
+        let expected = RecordedMessage {
+            topic: format!("home/{number}"),
+            client: Some("thermometer".to_owned()),
+            qos: qos.level(),
+            retain: number == 7,
+            payload: bytes.to_vec(),
+        };
+        let messages = record.messages(&format!("home/{number}"))?;
+        assert_eq!(
+            messages,
+            [expected],
+            "an acknowledged message is in the record, once and as it was sent"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn qos_0_is_recorded_too() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    let broker = Broker::nightjar(data.path(), &[])?;
+    let mut peer = Peer::join(broker.address(), V311, "thermometer")?;
+    peer.publish("home/kitchen", "21.5", AtMostOnce, false)?;
+    Record::open(data.path())?
+        .until(|record| Ok((record.messages("home/kitchen")?.iter().map(payload).next()).filter(|text| text == "21.5")))
+        .map(drop)
+}
+
+#[test]
+fn retained_messages_and_history_survive_a_restart() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    let mut broker = Broker::nightjar(data.path(), &[])?;
+    let mut peer = Peer::join(broker.address(), V5, "door")?;
+    peer.publish_acknowledged("door/state", "open", AtLeastOnce, true)?;
+    peer.publish_acknowledged("door/state", "closed", AtLeastOnce, true)?;
+    peer.publish_acknowledged("door/battery", "low", ExactlyOnce, true)?;
+    peer.publish_acknowledged("door/battery", "", AtLeastOnce, true)?;
+    broker.stop()?;
+
+    let mut broker = Broker::nightjar(data.path(), &[])?;
+    let mut later = Peer::join(broker.address(), V311, "panel")?;
+    later.subscribe("door/#", AtLeastOnce)?;
+    let message = later.receive_message()?;
+    assert_eq!(message.topic.as_deref(), Some("door/state"));
+    assert_eq!(&message.payload[..], b"closed", "the last one is retained");
+    assert!(message.retain, "it is marked as retained");
+    // A round trip without another message in between: what was cleared stays so.
+    later.ping().context("only one message is retained")?;
+    let mut peer = Peer::join(broker.address(), V5, "door")?;
+    peer.publish_acknowledged("door/state", "open again", AtLeastOnce, false)?;
+    broker.stop()?;
+
+    let messages = Record::open(data.path())?.messages("door/")?;
+    let payloads: Vec<String> = messages.iter().map(payload).collect();
+    assert_eq!(
+        payloads,
+        ["open", "closed", "low", "", "open again"],
+        "both runs, in order"
+    );
+    assert!(messages.iter().all(|message| message.client.as_deref() == Some("door")));
+    Ok(())
+}
+
+#[test]
+fn comings_and_goings_are_events() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    let broker = Broker::nightjar(data.path(), &[])?;
+    let mut polite = Peer::join(broker.address(), V5, "polite")?;
+    polite.subscribe("some/#", AtLeastOnce)?;
+    polite.leave()?;
+    drop(Peer::join(broker.address(), V311, "rude")?);
+
+    let record = Record::open(data.path())?;
+    let kinds = |client: &'static str, last: &'static str| {
+        record.until(move |record| {
+            let kinds: Vec<String> = record.events(client)?.into_iter().map(|event| event.kind).collect();
+            Ok(kinds.iter().any(|kind| kind == last).then_some(kinds))
+        })
+    };
+    assert_eq!(
+        kinds("polite", "disconnected")?[..3],
+        ["connected", "subscribed", "disconnected"]
+    );
+    assert_eq!(kinds("rude", "lost")?[..2], ["connected", "lost"]);
+    Ok(())
+}
+
+fn payload(message: &RecordedMessage) -> String {
+    String::from_utf8_lossy(&message.payload).into_owned()
+}
