@@ -7,14 +7,24 @@ describe("hex", () => {
   test("rows", () => {
     expect(hexRowCount(bytes.length, 8)).toBe(2);
     expect(hexRow(bytes, 0, 8)).toEqual({
-      offset: "0000", digits: ["00", "41", "7e", "7f", "ff", "20", "0a", "c3"], characters: "·A~·· ··", changed: [],
+      offset: "0000",
+      digits: ["00", "41", "7e", "7f", "ff", "20", "0a", "c3"],
+      characters: "·A~·· ··",
+      changed: [],
     });
     expect(hexRow(bytes, 1, 8)).toEqual({ offset: "0008", digits: ["a9"], characters: "·", changed: [] });
     expect(hexRowCount(0, 8)).toBe(0);
   });
   test("marks what differs, and what is new at the end", () => {
     expect(hexRow(bytes, 0, 8, new Uint8Array([0x00, 0x42, 0x7e])).changed).toEqual([
-      false, true, false, true, true, true, true, true,
+      false,
+      true,
+      false,
+      true,
+      true,
+      true,
+      true,
+      true,
     ]);
   });
   test("offsets grow with the payload", () => expect(hexRow(new Uint8Array(70_000), 1, 16).offset).toBe("000010"));

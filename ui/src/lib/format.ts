@@ -123,7 +123,12 @@ export function age(ms: number, now = Date.now()): string {
 /** "42 s", "3 min 12 s", "5 h 2 min", "3 d 4 h": the two largest units. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return NOTHING;
-  const units: [number, string][] = [[86_400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const units: [number, string][] = [
+    [86_400, "d"],
+    [3600, "h"],
+    [60, "min"],
+    [1, "s"],
+  ];
   let left = Math.floor(seconds);
   const parts: string[] = [];
   for (const [size, unit] of units) {

@@ -14,7 +14,9 @@ test.each([
   expect(compact(json!)).toBe(expected);
 });
 
-test.each(["", "{", "{a:1}", "[1,]", "nul", "1 2", "NaN"])("not JSON: %s", (text) => expect(parseJson(text)).toBeNull());
+test.each(["", "{", "{a:1}", "[1,]", "nul", "1 2", "NaN"])("not JSON: %s", (text) =>
+  expect(parseJson(text)).toBeNull(),
+);
 
 test("nesting beyond reason is text", () => {
   expect(parseJson("[".repeat(50_000) + "]".repeat(50_000))).toBeNull();
@@ -22,6 +24,6 @@ test("nesting beyond reason is text", () => {
 });
 
 test("agrees with JSON.parse on what it prints", () => {
-  const value = { a: [1, { b: "c,]}:\"" }, null, false], "": { d: [[], {}] }, e: -1.5e-7 };
+  const value = { a: [1, { b: 'c,]}:"' }, null, false], "": { d: [[], {}] }, e: -1.5e-7 };
   expect(JSON.parse(compact(parseJson(JSON.stringify(value, null, 3))!))).toEqual(value);
 });

@@ -12,14 +12,25 @@ function show(now: string, before?: string): string[] {
 
 test("lines without a message before", () => {
   expect(show('{"value":71.91,"list":[1,{}],"none":[]}')).toEqual([
-    "{", '  "value": 71.91,', '  "list": [', "    1,", "    {}", "  ],", '  "none": []', "}",
+    "{",
+    '  "value": 71.91,',
+    '  "list": [',
+    "    1,",
+    "    {}",
+    "  ],",
+    '  "none": []',
+    "}",
   ]);
 });
 
 describe("changes", () => {
   test("a value says what it was", () => {
     expect(show('{"value":71.91,"unit":"°C","seq":88210}', '{"value":71.95,"unit":"°C","seq":88209}')).toEqual([
-      "{", '  "value": 71.91, ~ was 71.95', '  "unit": "°C",', '  "seq": 88210 ~ was 88209', "}",
+      "{",
+      '  "value": 71.91, ~ was 71.95',
+      '  "unit": "°C",',
+      '  "seq": 88210 ~ was 88209',
+      "}",
     ]);
   });
   test("the order of members does not matter", () => {
@@ -27,8 +38,15 @@ describe("changes", () => {
   });
   test("members come and go in place", () => {
     expect(show('{"a":1,"new":{"x":2}}', '{"a":1,"gone":[3]}')).toEqual([
-      "{", '  "a": 1,', '  "gone": [ ~ removed', "    3 ~ removed", "  ] ~ removed",
-      '  "new": { ~ added', '    "x": 2 ~ added', "  } ~ added", "}",
+      "{",
+      '  "a": 1,',
+      '  "gone": [ ~ removed',
+      "    3 ~ removed",
+      "  ] ~ removed",
+      '  "new": { ~ added',
+      '    "x": 2 ~ added',
+      "  } ~ added",
+      "}",
     ]);
   });
   test("a removed member at the end leaves no comma behind", () => {
@@ -62,7 +80,12 @@ describe("text", () => {
   });
   test("the pieces that are not removed are the new text", () => {
     const pieces = textPieces("a\nb\n\nc d", "b\nx\nc  d\n")!;
-    expect(pieces.filter((p) => p.change !== "removed").map((p) => p.text).join("")).toBe("a\nb\n\nc d");
+    expect(
+      pieces
+        .filter((p) => p.change !== "removed")
+        .map((p) => p.text)
+        .join(""),
+    ).toBe("a\nb\n\nc d");
   });
   test("too long or too different ends soon", () => {
     expect(textPieces("x".repeat(300_000), "y".repeat(300_000))).toBeNull();

@@ -32,7 +32,15 @@ export function changes(lines: readonly JsonLine[]): number {
 
 type Mode = "same" | "compare" | "added" | "removed";
 
-function write(out: JsonLine[], depth: number, label: Token[], value: Json, before: Json | undefined, mode: Mode, end: string): void {
+function write(
+  out: JsonLine[],
+  depth: number,
+  label: Token[],
+  value: Json,
+  before: Json | undefined,
+  mode: Mode,
+  end: string,
+): void {
   let change: JsonLine["change"] = mode === "added" || mode === "removed" ? mode : null;
   let was = "";
   let inner: Mode = mode;
@@ -48,7 +56,10 @@ function write(out: JsonLine[], depth: number, label: Token[], value: Json, befo
     return;
   }
   const [open, close] = value.kind === "object" ? ["{", "}"] : ["[", "]"];
-  const rows = inner === "compare" ? alignChildren(value, before) : children(value).map((c) => ({ ...c, before: undefined, mode: inner }));
+  const rows =
+    inner === "compare"
+      ? alignChildren(value, before)
+      : children(value).map((c) => ({ ...c, before: undefined, mode: inner }));
   if (rows.length === 0) {
     out.push({ depth, tokens: [...label, ...punctuation(open + close + end)], change, was });
     return;
@@ -57,10 +68,21 @@ function write(out: JsonLine[], depth: number, label: Token[], value: Json, befo
   // The last line that is really there carries no comma, whatever removed lines follow it.
   const last = rows.reduce((at, row, i) => (row.mode === "removed" ? at : i), -1);
   rows.forEach((row, i) => {
-    const key: Token[] = row.key === null ? [] : [{ kind: "key", text: row.key }, { kind: "punctuation", text: ": " }];
+    const key: Token[] =
+      row.key === null
+        ? []
+        : [
+            { kind: "key", text: row.key },
+            { kind: "punctuation", text: ": " },
+          ];
     write(out, depth + 1, key, row.value, row.before, row.mode, i !== last && row.mode !== "removed" ? "," : "");
   });
-  out.push({ depth, tokens: punctuation(close + end), change: mode === "added" || mode === "removed" ? mode : null, was: "" });
+  out.push({
+    depth,
+    tokens: punctuation(close + end),
+    change: mode === "added" || mode === "removed" ? mode : null,
+    was: "",
+  });
 }
 
 type Child = { key: string | null; value: Json };
@@ -144,7 +166,8 @@ export function textPieces(now: string, before: string): Piece[] | null {
   if (now === before) return [{ text: now, change: null }];
   const length = now.length + before.length;
   if (length > BY_LINES) return null;
-  const compare = length > BY_WORDS ? diffLines : diffWordsWithSpace;
-  const pieces: Change[] | undefined = compare(before, now, { maxEditLength: MAX_EDITS });
+  const bound = { maxEditLength: MAX_EDITS };
+  const pieces: Change[] | undefined =
+    length > BY_WORDS ? diffLines(before, now, bound) : diffWordsWithSpace(before, now, bound);
   return pieces?.map((p) => ({ text: p.value, change: p.added ? "added" : p.removed ? "removed" : null })) ?? null;
 }

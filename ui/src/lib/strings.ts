@@ -22,3 +22,12 @@ export const strings = {
   },
   noMatch: (what: string) => `No ${what} match`,
 } as const;
+
+/** Parts of a fault, which come without full stops, as sentences. */
+export function sentences(...parts: string[]): string {
+  return parts
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .map((part) => (/[.!?…]$/.test(part) ? part : `${part}.`))
+    .join(" ");
+}
