@@ -1,13 +1,48 @@
 //! The broker: connections, sessions, routing, access. It knows no SQL and no window.
+//!
+//! ```text
+//! listener ─▶ connection ⇄ session      session/ and routing/ are pure: no tokio, no clock
+//!                  │
+//!                  ├─▶ router ─▶ outbox of each subscriber ─▶ its connection
+//!                  └─▶ journal (a trait; whoever owns the broker brings one)
+//! ```
 
+mod access;
+mod broker;
+mod client_card;
 mod client_identifier;
+mod clock;
+mod connection;
+mod counters;
+mod delivery;
+mod drop_reason;
 mod event;
+mod handshake;
+mod housekeeping;
 mod journal;
+mod limits;
+mod listener;
 mod message;
+mod outbox;
+mod registry;
+mod router;
+mod routing;
+mod session;
+mod shared;
+mod subscribing;
+mod sys_topics;
 mod timestamp;
+mod wire;
 
+pub use access::Access;
+pub use broker::{Broker, Options, OwnMessage};
+pub use client_card::{ClientInfo, ConnectionInfo, SubscriptionState};
 pub use client_identifier::ClientIdentifier;
+pub use clock::{Moment, now};
+pub use counters::Totals;
+pub use drop_reason::DropReason;
 pub use event::{Event, EventKind};
 pub use journal::{Forgetful, Journal, Progress, Record, Sequence};
+pub use limits::Limits;
 pub use message::Message;
 pub use timestamp::Timestamp;

@@ -1,0 +1,242 @@
+//! The broker as others hold it.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use nightjar_mqtt::{PublishProperties, QoS, ReasonCode, TopicFilter, TopicName};
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use crate::client_card::{ClientInfo, SubscriptionState};
+use crate::counters::Totals;
+use crate::session::Close;
+use crate::shared::Shared;
+use crate::{
+    Access, ClientIdentifier, EventKind, Journal, Limits, Message, Sequence, clock, connection, housekeeping, listener,
+};
+
+/// How long connections have to end when the broker stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a broker starts.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub limits: Limits,
+    pub access: Access,
+}
+
+/// A running broker; cheap to clone. It needs a tokio runtime with I/O and time. It runs until [`Self::stop`].
+#[derive(Clone, Debug)]
+pub struct Broker {
+    shared: Arc<Shared>,
+    listeners: Arc<Mutex<HashMap<SocketAddr, CancellationToken>>>,
+}
+
+/// A message that the broker's owner publishes, without a connection.
+#[derive(Clone, Debug)]
+pub struct OwnMessage {
+    pub publisher: ClientIdentifier,
+    pub topic: TopicName,
+    pub payload: Bytes,
+    pub qos: QoS,
+    pub retain: bool,
+    pub properties: Option<Box<PublishProperties>>,
+}
+
+impl Broker {
+    /// Starts a broker without listeners. `retained` is what the journal kept.
+    pub fn start(options: Options, journal: Arc<dyn Journal>, retained: Vec<Arc<Message>>) -> Self {
+        let shared = Arc::new(Shared::new(options.limits, options.access, journal));
+        {
+            let now = clock::now();
+            let mut tree = shared.router.retained.write();
+            for message in retained.into_iter().filter(|message| !message.has_expired(now.wall)) {
+                tree.set(message);
+            }
+        }
+        shared.tasks.spawn(housekeeping::run(Arc::clone(&shared)));
+        shared.record(
+            EventKind::Broker,
+            None,
+            format!("Nightjar {} started", env!("CARGO_PKG_VERSION")),
+        );
+        Self {
+            shared,
+            listeners: Arc::default(),
+        }
+    }
+
+    /// Accepts connections at an address; port 0 takes a free one. Returns the address as it is.
+    ///
+    /// # Errors
+    /// Where the address can't be had: in use, not this machine's, or not allowed.
+    pub fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let listener = listener::bind(address)?;
+        let address = listener.local_addr()?;
+        let closing = CancellationToken::new();
+        self.listeners.lock().insert(address, closing.clone());
+        self.shared
+            .tasks
+            .spawn(listener::accept(Arc::clone(&self.shared), listener, closing));
+        self.shared
+            .record(EventKind::Broker, None, format!("listening on mqtt://{address}"));
+        Ok(address)
+    }
+
+    /// Accepts no more connections at an address; those that are there go on. `false` where nothing listened.
+    pub fn close_listener(&self, address: SocketAddr) -> bool {
+        let Some(closing) = self.listeners.lock().remove(&address) else {
+            return false;
+        };
+        closing.cancel();
+        self.shared.record(
+            EventKind::Broker,
+            None,
+            format!("no longer listening on mqtt://{address}"),
+        );
+        true
+    }
+
+    /// Serves a connection that somebody else accepted, or a pipe in memory.
+    pub async fn serve<R, W>(&self, reader: R, writer: W, address: SocketAddr)
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        connection::serve(Arc::clone(&self.shared), reader, writer, address).await;
+    }
+
+    pub fn access(&self) -> Access {
+        *self.shared.access.read()
+    }
+
+    /// Changes who may connect; who is connected and no longer may is disconnected.
+    pub fn set_access(&self, access: Access) {
+        *self.shared.access.write() = access;
+        let detail = match access {
+            Access::ThisComputer => "only programs on this computer may connect",
+            Access::Anyone => "anyone on the network may connect, without a password",
+        };
+        self.shared.record(EventKind::Broker, None, detail.to_owned());
+        let close = Close::by_broker(ReasonCode::NOT_AUTHORIZED, detail);
+        self.shared
+            .registry
+            .evict_where(|address| !access.allows(address), &close);
+    }
+
+    /// Publishes a message of the owner's; the journal has it once it has reached the sequence.
+    pub fn publish(&self, message: OwnMessage) -> Sequence {
+        let OwnMessage {
+            publisher,
+            topic,
+            payload,
+            qos,
+            retain,
+            properties,
+        } = message;
+        let received = clock::now().wall;
+        self.shared.publish_one(Message {
+            topic,
+            payload,
+            qos,
+            retain,
+            properties,
+            publisher,
+            received,
+        })
+    }
+
+    /// Ends a client's connection, or the session of one that is away; `false` where there is neither.
+    pub fn disconnect(&self, client: &str) -> bool {
+        let close = Close::by_broker(ReasonCode::ADMINISTRATIVE_ACTION, "disconnected by the broker's owner");
+        if self.shared.registry.evict(client, close) {
+            return true;
+        }
+        let Some(ended) = self.shared.registry.forget(client) else {
+            return false;
+        };
+        let client = ended.client.clone();
+        self.shared.end_session(ended);
+        self.shared.record(
+            EventKind::Expired,
+            Some(&client),
+            "the session was ended by the broker's owner".to_owned(),
+        );
+        true
+    }
+
+    /// Every client that is connected or has a session, in no order.
+    pub fn clients(&self) -> Vec<ClientInfo> {
+        self.shared.registry.infos()
+    }
+
+    /// One client.
+    pub fn client(&self, client: &str) -> Option<ClientInfo> {
+        self.shared
+            .registry
+            .find(client)
+            .map(|(card, outbox)| card.info(&outbox))
+    }
+
+    /// A client's subscriptions, by Topic Filter; `None` where there is no such session.
+    pub fn subscriptions(&self, client: &str) -> Option<Vec<(TopicFilter, SubscriptionState)>> {
+        let (card, _) = self.shared.registry.find(client)?;
+        let about = card.about.lock();
+        Some(
+            about
+                .subscriptions
+                .iter()
+                .map(|(filter, state)| (filter.clone(), *state))
+                .collect(),
+        )
+    }
+
+    /// Clients that are connected, and sessions in all.
+    pub fn client_count(&self) -> (usize, usize) {
+        self.shared.registry.count()
+    }
+
+    pub fn totals(&self) -> Totals {
+        self.shared.counters.totals()
+    }
+
+    /// Calls `found` for every Retained Message but the broker's own, in the order of their topics, while nobody can
+    /// change them: be quick.
+    pub fn visit_retained(&self, mut found: impl FnMut(&Arc<Message>)) {
+        self.shared
+            .router
+            .retained
+            .read()
+            .visit_all(&mut |message| found(message));
+    }
+
+    /// The Retained Message of a topic.
+    pub fn retained(&self, topic: &TopicName) -> Option<Arc<Message>> {
+        self.shared.router.retained.read().of(topic).cloned()
+    }
+
+    /// Ends every connection (MQTT 5 clients are told why), publishes the wills that are due, and waits until
+    /// everything is handed to the journal. The journal's owner closes it after that.
+    pub async fn stop(&self) {
+        self.listeners.lock().clear();
+        self.shared.stopping.cancel();
+        self.shared.tasks.close();
+        if tokio::time::timeout(STOP_PATIENCE, self.shared.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(connections = self.shared.tasks.len(), "connections did not end in time");
+        }
+        for (client, will) in self.shared.registry.take_all_wills() {
+            self.shared.publish_will(&client, *will);
+        }
+        self.shared.report_drops();
+        self.shared
+            .record(EventKind::Broker, None, "Nightjar stopped".to_owned());
+    }
+}

@@ -1,0 +1,631 @@
+//! One connection from its first byte to its last: the task that joins a socket, a session, the router and the journal.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use nightjar_mqtt::{
+    Connect, Disconnect, DisconnectProperties, Packet, ProtocolVersion, PublishView, QoS, ReasonCode, Violation, Will,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tracing::Instrument;
+
+use crate::client_card::ClientCard;
+use crate::clock::{self, Moment};
+use crate::counters::add;
+use crate::delivery::Delivery;
+use crate::handshake::{self, Refusal};
+use crate::outbox::Outbox;
+use crate::registry::{Claimed, Ended, Previous, Seat};
+use crate::session::{Acknowledge, Action, Close, Outgoing, Session};
+use crate::shared::{PublishBatch, Shared};
+use crate::wire::{Turned, Wire};
+use crate::{ClientIdentifier, DropReason, EventKind, Message, Progress, Sequence};
+
+/// The output buffer takes no more deliveries above this; they stay in the outbox, which is bounded.
+const OUTPUT_HIGH: usize = 64 << 10;
+/// Nothing is read above this: the client sends and does not read what it gets in return.
+const OUTPUT_LIMIT: usize = 1 << 20;
+/// Nothing is read while more acknowledgements than this wait for the journal.
+const PENDING_LIMIT: usize = 16_384;
+/// How often a connection looks after its deadlines at the latest.
+const LOOK_AROUND: Duration = Duration::from_secs(30);
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve<R, W>(shared: Arc<Shared>, reader: R, writer: W, address: SocketAddr)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut wire = Wire::new(reader, writer, shared.limits.maximum_packet_size);
+    let Some(connect) = read_connect(&shared, &mut wire, address).await else {
+        return;
+    };
+    wire.version = connect.version;
+    wire.maximum_packet_size = connect
+        .properties
+        .maximum_packet_size
+        .map_or(usize::MAX, |size| size as usize);
+    match handshake::admit(&shared, &connect, address) {
+        Ok((client, assigned)) => {
+            let span = tracing::info_span!("client", id = &*client);
+            attend(shared, wire, connect, client, assigned, address)
+                .instrument(span)
+                .await;
+        }
+        Err(refusal) => {
+            let client = ClientIdentifier::new(&connect.client_identifier);
+            refuse(&shared, Some(&client), address, &refusal);
+            // A CONNACK that does not fit the client's own limit is left out: the closed connection says enough.
+            let _ = wire.send(&Packet::ConnAck(Box::new(handshake::refusal(&refusal))));
+            wire.farewell().await;
+        }
+    }
+}
+
+fn refuse(shared: &Shared, client: Option<&ClientIdentifier>, address: SocketAddr, refusal: &Refusal) {
+    add(&shared.counters.refused_connections, 1);
+    let client = client.filter(|client| !client.is_empty());
+    shared.record(
+        EventKind::Refused,
+        client,
+        format!("from {address}: {}: {}", refusal.reason, refusal.detail),
+    );
+}
+
+/// Waits for CONNECT; `None` where it did not come, which is then on record.
+async fn read_connect<R, W>(shared: &Shared, wire: &mut Wire<R, W>, address: SocketAddr) -> Option<Box<Connect>>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let reading = async {
+        loop {
+            match wire.decode() {
+                Ok(Some(Packet::Connect(connect))) => return Ok(connect),
+                Ok(Some(other)) => {
+                    return Err(Some(Violation::FirstPacketNotConnect {
+                        packet: other.packet_type(),
+                    }));
+                }
+                Ok(None) => {}
+                Err(violation) => return Err(Some(violation)),
+            }
+            match wire.turn(true).await {
+                Ok(Turned::Read(count)) => add(&shared.counters.bytes_in, count as u64),
+                Ok(Turned::Written(_)) => {}
+                Ok(Turned::End) | Err(_) => return Err(None),
+            }
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = tokio::time::timeout(shared.limits.connect_timeout, reading) => outcome,
+        () = shared.stopping.cancelled() => return None,
+    };
+    match outcome {
+        Ok(Ok(connect)) => Some(connect),
+        Ok(Err(Some(violation))) => {
+            add(&shared.counters.refused_connections, 1);
+            let reason = violation.reason_code();
+            shared.record(
+                EventKind::Violation,
+                None,
+                format!("from {address}: {reason}: {violation}"),
+            );
+            if reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
+                // In the form of 3.1.1, which is what a client of an unknown version most likely reads
+                // [MQTT-3.1.2-2].
+                let refusal = Refusal {
+                    reason,
+                    detail: String::new(),
+                };
+                let _ = wire.send(&Packet::ConnAck(Box::new(handshake::refusal(&refusal))));
+                while matches!(wire.turn(false).await, Ok(Turned::Written(_))) && wire.unwritten() > 0 {}
+            }
+            None
+        }
+        // Somebody only looked whether the port is open.
+        Ok(Err(None)) if !wire.has_input() => None,
+        Ok(Err(None)) => {
+            let detail = "the connection ended before CONNECT was whole".to_owned();
+            refuse(
+                shared,
+                None,
+                address,
+                &Refusal {
+                    reason: ReasonCode::MALFORMED_PACKET,
+                    detail,
+                },
+            );
+            None
+        }
+        Err(_elapsed) => {
+            let seconds = shared.limits.connect_timeout.as_secs();
+            let detail = format!("no whole CONNECT came within {seconds} s [MQTT-3.1.4-1]");
+            refuse(
+                shared,
+                None,
+                address,
+                &Refusal {
+                    reason: ReasonCode::MAXIMUM_CONNECT_TIME,
+                    detail,
+                },
+            );
+            None
+        }
+    }
+}
+
+/// Claims the session, runs the connection, and gives the session back.
+async fn attend<R, W>(
+    shared: Arc<Shared>,
+    wire: Wire<R, W>,
+    connect: Box<Connect>,
+    client: ClientIdentifier,
+    assigned: bool,
+    address: SocketAddr,
+) where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let now = clock::now();
+    let info = handshake::connection_info(&shared, &connect, address);
+    let new_outbox = Arc::new(Outbox::new(client.clone(), &shared.limits));
+    let new_card = Arc::new(ClientCard::new(info.clone(), now.wall));
+    let takeover = Close {
+        kind: EventKind::Takeover,
+        ..Close::by_broker(
+            ReasonCode::SESSION_TAKEN_OVER,
+            format!("{address} connected with the same client identifier"),
+        )
+    };
+    let clean_start = connect.clean_start;
+    let Claimed { seat, previous } = shared
+        .registry
+        .claim(&client, address, clean_start, takeover, &new_outbox, &new_card)
+        .await;
+
+    let now = clock::now();
+    let link = handshake::link(&shared, &connect, now.steady);
+    let expiry_interval = handshake::session_expiry_interval(&connect);
+    let mut actions = Vec::new();
+    let resumable = previous.and_then(|previous| {
+        // A session that ended with its connection does not go on either [MQTT-3.1.2-23].
+        if clean_start || previous.session.expiry_interval == 0 {
+            let Previous { outbox, card, .. } = previous;
+            shared.end_session(Ended {
+                client: client.clone(),
+                outbox,
+                card,
+                will: None,
+            });
+            shared.registry.renew(&client, &new_outbox, &new_card);
+            None
+        } else {
+            Some(previous)
+        }
+    });
+    let session_present = resumable.is_some();
+    let (session, outbox, card) = match resumable {
+        Some(Previous {
+            mut session,
+            outbox,
+            card,
+        }) => {
+            session.resume(expiry_interval, link, now, &mut actions);
+            let about = &mut *card.about.lock();
+            about.connected = true;
+            about.since = now.wall;
+            about.connection = info;
+            (session, outbox, Arc::clone(&card))
+        }
+        None => {
+            shared.registry.renew(&client, &new_outbox, &new_card);
+            (
+                Session::new(client.clone(), expiry_interval, link),
+                new_outbox,
+                new_card,
+            )
+        }
+    };
+    outbox.open();
+    add(&shared.counters.connections, 1);
+    let detail = format!(
+        "from {address}, MQTT {}, keep alive {} s{}{}",
+        connect.version.name(),
+        connect.keep_alive,
+        if clean_start { ", clean start" } else { "" },
+        if session_present { ", session resumed" } else { "" },
+    );
+    shared.record(EventKind::Connected, Some(&client), detail);
+
+    let mut connection = Connection {
+        progress: shared.journal.progress(),
+        shared,
+        wire,
+        session,
+        outbox,
+        card,
+        seat,
+        will: connect.will,
+        batch: PublishBatch::default(),
+        due: Vec::new(),
+        pending: VecDeque::new(),
+        hold: None,
+        actions,
+        taken: Vec::new(),
+        progressed: now.steady,
+    };
+    let assigned = assigned.then_some(&client);
+    let welcome = handshake::welcome(&connection.shared, connect.version, assigned, session_present);
+    let _ = connection.wire.send(&Packet::ConnAck(Box::new(welcome)));
+    let close = match connection.perform(now) {
+        Some(close) => close,
+        None => connection.run().await,
+    };
+    connection.end(close).await;
+}
+
+pub(crate) struct Connection<R, W> {
+    pub(crate) shared: Arc<Shared>,
+    wire: Wire<R, W>,
+    pub(crate) session: Session,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) card: Arc<ClientCard>,
+    seat: Arc<Seat>,
+    will: Option<Box<Will>>,
+    batch: PublishBatch,
+    /// Acknowledgements of the batch that is being read.
+    due: Vec<Acknowledge>,
+    /// Acknowledgements that wait for the journal to reach a sequence, in the order of the messages
+    /// [MQTT-4.6.0-2], [MQTT-4.6.0-3].
+    pending: VecDeque<(Sequence, Acknowledge)>,
+    progress: watch::Receiver<Progress>,
+    /// Nothing is read until the journal has reached this: the disk is slower than the client.
+    hold: Option<Sequence>,
+    /// Filled by the session and emptied by [`Self::perform`], to reuse its memory.
+    actions: Vec<Action>,
+    taken: Vec<Delivery>,
+    /// When the socket last took bytes, or had none to take.
+    progressed: std::time::Instant,
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
+    async fn run(&mut self) -> Close {
+        let shared = Arc::clone(&self.shared);
+        let (seat, outbox) = (Arc::clone(&self.seat), Arc::clone(&self.outbox));
+        let timer = sleep_until(self.next_look(clock::now()));
+        tokio::pin!(timer);
+        loop {
+            if let Some(close) = self.fill_output(clock::now()) {
+                return close;
+            }
+            let read =
+                self.wire.unwritten() < OUTPUT_LIMIT && self.pending.len() < PENDING_LIMIT && self.hold.is_none();
+            let follow_journal = !self.pending.is_empty() || self.hold.is_some();
+            let wants_deliveries = self.wire.unwritten() < OUTPUT_HIGH;
+            let outcome = tokio::select! {
+                close = seat.evicted() => Some(close),
+                () = shared.stopping.cancelled() => {
+                    Some(Close::by_broker(ReasonCode::SERVER_SHUTTING_DOWN, "the broker stops"))
+                }
+                turned = self.wire.turn(read) => match turned {
+                    Ok(Turned::Read(count)) => self.take_input(clock::now(), count),
+                    Ok(Turned::Written(count)) => {
+                        self.progressed = clock::now().steady;
+                        add(&self.shared.counters.bytes_out, count as u64);
+                        add(&self.card.bytes_out, count as u64);
+                        None
+                    }
+                    Ok(Turned::End) => Some(Close::lost(
+                        ReasonCode::UNSPECIFIED_ERROR,
+                        "the connection was closed without DISCONNECT",
+                    )),
+                    Err(error) => Some(Close::lost(ReasonCode::UNSPECIFIED_ERROR, format!("the connection failed: {error}"))),
+                },
+                () = outbox.filled(), if wants_deliveries => None,
+                changed = self.progress.changed(), if follow_journal => match changed {
+                    Ok(()) => self.acknowledge(clock::now()),
+                    Err(_) => Some(Close::by_broker(ReasonCode::SERVER_SHUTTING_DOWN, "the journal stopped")),
+                },
+                () = &mut timer => {
+                    let now = clock::now();
+                    let close = self.look_around(now);
+                    timer.as_mut().reset(self.next_look(now));
+                    close
+                }
+            };
+            if let Some(close) = outcome {
+                return close;
+            }
+        }
+    }
+
+    /// When to look at deadlines again. Packets move the Keep Alive's deadline without touching the timer.
+    fn next_look(&self, now: Moment) -> Instant {
+        let latest = now.steady + LOOK_AROUND.min(self.shared.limits.stall_timeout);
+        self.session
+            .link()
+            .deadline()
+            .map_or(latest, |deadline| deadline.min(latest))
+            .into()
+    }
+
+    fn look_around(&mut self, now: Moment) -> Option<Close> {
+        if self.wire.unwritten() > 0 && now.steady - self.progressed >= self.shared.limits.stall_timeout {
+            let seconds = self.shared.limits.stall_timeout.as_secs();
+            return Some(Close::by_broker(
+                ReasonCode::QUOTA_EXCEEDED,
+                format!("the client read nothing for {seconds} s while messages waited for it"),
+            ));
+        }
+        self.session.handle_timeout(now, &mut self.actions);
+        self.perform(now)
+    }
+
+    /// Moves deliveries from the outbox through the session to the output buffer, as many as fit.
+    fn fill_output(&mut self, now: Moment) -> Option<Close> {
+        if self.wire.unwritten() == 0 {
+            self.progressed = now.steady;
+        }
+        while self.wire.unwritten() < OUTPUT_HIGH {
+            if let Some(retained) = self.session.retained_backlog.front() {
+                if retained.qos != QoS::AtMostOnce && self.session.window() == 0 {
+                    break;
+                }
+                if let Some(retained) = self.session.retained_backlog.pop_front() {
+                    self.session.handle_delivery(now, retained, &mut self.actions);
+                }
+            } else {
+                self.outbox.take(OUTPUT_HIGH, self.session.window(), &mut self.taken);
+                if self.taken.is_empty() {
+                    break;
+                }
+                for delivery in self.taken.drain(..) {
+                    self.session.handle_delivery(now, delivery, &mut self.actions);
+                }
+            }
+            if let Some(close) = self.perform(now) {
+                return Some(close);
+            }
+        }
+        self.card
+            .inflight
+            .store(self.session.inflight() as u32, Ordering::Relaxed);
+        None
+    }
+
+    /// Handles the packets of one read as one batch.
+    fn take_input(&mut self, now: Moment, count: usize) -> Option<Close> {
+        add(&self.shared.counters.bytes_in, count as u64);
+        add(&self.card.bytes_in, count as u64);
+        let close = loop {
+            match self.wire.decode() {
+                Ok(Some(packet)) => {
+                    self.session.handle_packet(now, packet, &mut self.actions);
+                    if let Some(close) = self.perform(now) {
+                        break Some(close);
+                    }
+                }
+                Ok(None) => break None,
+                Err(violation) => break Some(Close::violation(violation.reason_code(), violation.to_string())),
+            }
+        };
+        let sequence = self.shared.finish(&mut self.batch);
+        self.pending
+            .extend(self.due.drain(..).map(|acknowledge| (sequence, acknowledge)));
+        if self.shared.journal.is_behind() {
+            self.hold = Some(sequence);
+        }
+        close.or_else(|| self.acknowledge(now))
+    }
+
+    /// Acknowledges what the journal has committed.
+    fn acknowledge(&mut self, now: Moment) -> Option<Close> {
+        let committed = self.progress.borrow_and_update().committed;
+        if self.hold.is_some_and(|hold| hold <= committed) {
+            self.hold = None;
+        }
+        while let Some((_, acknowledge)) = self.pending.pop_front_if(|(sequence, _)| *sequence <= committed) {
+            self.session.handle_committed(acknowledge, &mut self.actions);
+        }
+        self.perform(now)
+    }
+
+    /// Does what the session asks for, in order.
+    fn perform(&mut self, now: Moment) -> Option<Close> {
+        let mut actions = std::mem::take(&mut self.actions);
+        let mut close = None;
+        for action in actions.drain(..) {
+            match action {
+                Action::Send(packet) => self.answer(&packet),
+                Action::Deliver(outgoing) => self.deliver(&outgoing),
+                Action::Publish {
+                    topic,
+                    publish,
+                    acknowledge,
+                } => {
+                    add(&self.shared.counters.messages_in, 1);
+                    add(&self.card.messages_in, 1);
+                    let message = Message {
+                        topic,
+                        payload: publish.payload,
+                        qos: publish.qos,
+                        retain: publish.retain,
+                        properties: publish.properties,
+                        publisher: self.session.client().clone(),
+                        received: now.wall,
+                    };
+                    self.publish(message, acknowledge);
+                }
+                Action::Acknowledge(acknowledge) => self.due.push(acknowledge),
+                Action::Subscribe(subscribe) => self.subscribe(now, &subscribe),
+                Action::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe),
+                Action::Drop { delivery, reason } => self.shared.drop_delivery(&self.outbox, &delivery, reason),
+                Action::Close(asked) => {
+                    close = Some(asked);
+                    break;
+                }
+            }
+        }
+        actions.clear();
+        // `publish` may have asked the session for an answer meanwhile.
+        actions.append(&mut self.actions);
+        self.actions = actions;
+        if close.is_none() && !self.actions.is_empty() {
+            return self.perform(now);
+        }
+        close
+    }
+
+    /// Sends a packet that is no PUBLISH, unless the client could not take it [MQTT-3.1.2-24].
+    pub(crate) fn answer(&mut self, packet: &Packet) {
+        if self.wire.send(packet).is_err() {
+            tracing::warn!("a packet larger than the client allows was not sent [MQTT-3.1.2-24]");
+        }
+    }
+
+    fn deliver(&mut self, outgoing: &Outgoing) {
+        let delivery = &outgoing.delivery;
+        let message = &delivery.message;
+        let view = PublishView {
+            dup: outgoing.dup,
+            qos: delivery.qos,
+            retain: delivery.retain,
+            topic: &message.topic,
+            packet_identifier: outgoing.packet_identifier,
+            properties: message.properties.as_deref(),
+            message_expiry_interval: outgoing.message_expiry_interval,
+            topic_alias: None,
+            subscription_identifiers: &delivery.identifiers,
+            payload: &message.payload,
+        };
+        if self.wire.publish(&view).is_ok() {
+            add(&self.shared.counters.messages_out, 1);
+            add(&self.card.messages_out, 1);
+        } else {
+            // As if the client had got it [MQTT-3.1.2-25].
+            if let Some(packet_identifier) = outgoing.packet_identifier {
+                self.session.forget_flight(packet_identifier);
+            }
+            self.shared.drop_delivery(&self.outbox, delivery, DropReason::TooLarge);
+        }
+    }
+
+    fn publish(&mut self, message: Message, acknowledge: Option<Acknowledge>) {
+        let refused = if handshake::is_reserved(&message.topic) {
+            Some((DropReason::NotAuthorized, ReasonCode::NOT_AUTHORIZED))
+        } else if message.topic.split('/').count() > self.shared.limits.maximum_topic_levels {
+            Some((DropReason::TooManyLevels, ReasonCode::TOPIC_NAME_INVALID))
+        } else {
+            None
+        };
+        if let Some((drop_reason, reason)) = refused {
+            let qos = message.qos;
+            let delivery = Delivery {
+                message: Arc::new(message),
+                qos,
+                retain: false,
+                identifiers: Arc::from([]),
+            };
+            self.shared.drop_delivery(&self.outbox, &delivery, drop_reason);
+            // Below MQTT 5.0 there is no way to say no: it is acknowledged and goes nowhere (3.3.5).
+            let reason = if self.wire.version == ProtocolVersion::V5 {
+                reason
+            } else {
+                ReasonCode::SUCCESS
+            };
+            self.due
+                .extend(acknowledge.map(|acknowledge| Acknowledge { reason, ..acknowledge }));
+            return;
+        }
+        if let Some(acknowledge) = acknowledge
+            && self.progress.borrow().paused.is_some()
+        {
+            // The journal can't keep it, so that it must not be acknowledged as kept.
+            if self.wire.version == ProtocolVersion::V5 {
+                let refusal = Acknowledge {
+                    reason: ReasonCode::QUOTA_EXCEEDED,
+                    ..acknowledge
+                };
+                self.session.handle_committed(refusal, &mut self.actions);
+            } else {
+                self.session.forget_incoming(acknowledge);
+            }
+            return;
+        }
+        let matched = self.shared.publish(&mut self.batch, message);
+        if let Some(mut acknowledge) = acknowledge {
+            if matched == 0 && self.wire.version == ProtocolVersion::V5 {
+                acknowledge.reason = ReasonCode::NO_MATCHING_SUBSCRIBERS;
+            }
+            self.due.push(acknowledge);
+        }
+    }
+
+    /// Ends the connection: the Will, the record, the session's next place, and the last packet to the client.
+    async fn end(mut self, close: Close) {
+        let now = clock::now();
+        let client = self.session.client().clone();
+        let detail = match (close.reason, &close.detail[..]) {
+            (ReasonCode::SUCCESS, "") => "normally, with DISCONNECT".to_owned(),
+            (ReasonCode::UNSPECIFIED_ERROR, detail) if !detail.is_empty() => detail.to_owned(),
+            (reason, "") => reason.to_string(),
+            (reason, detail) => format!("{reason}: {detail}"),
+        };
+        {
+            let about = &mut *self.card.about.lock();
+            about.connected = false;
+            about.since = now.wall;
+            about.last_disconnect = Some(detail.clone());
+        }
+        self.card
+            .inflight
+            .store(self.session.inflight() as u32, Ordering::Relaxed);
+        self.outbox.close();
+        self.shared.record(close.kind, Some(&client), detail);
+
+        let will = self.will.take().filter(|_| close.publish_will);
+        let mut delayed = None;
+        if let Some(will) = will {
+            let delay = will.properties.will_delay_interval.unwrap_or(0);
+            let waits = delay > 0 && self.session.expiry_interval > 0 && !self.shared.stopping.is_cancelled();
+            if !waits {
+                self.shared.publish_will(&client, *will);
+            } else if !self.seat.is_resumed() {
+                delayed = Some((Duration::from_secs(u64::from(delay)), will));
+            }
+        }
+        let ended = self
+            .shared
+            .registry
+            .release(&self.seat, self.session, delayed, now.steady);
+        if let Some(ended) = ended {
+            self.shared.end_session(ended);
+        }
+
+        if self.wire.version == ProtocolVersion::V5 && !close.client_said_so {
+            let reason_string = (!close.detail.is_empty()).then(|| close.detail.into());
+            let properties = DisconnectProperties {
+                reason_string,
+                ..DisconnectProperties::default()
+            };
+            let spoken = Packet::Disconnect(Disconnect {
+                reason_code: close.reason,
+                properties,
+            });
+            if self.wire.send(&spoken).is_err() {
+                let properties = DisconnectProperties::default();
+                let _ = self.wire.send(&Packet::Disconnect(Disconnect {
+                    reason_code: close.reason,
+                    properties,
+                }));
+            }
+        }
+        self.wire.farewell().await;
+    }
+}

@@ -1,0 +1,48 @@
+/// Why a message was not delivered to a subscriber, or not taken from a publisher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum DropReason {
+    /// The subscriber's queue of QoS 1 and 2 messages is full.
+    QueueFull,
+    /// The subscriber reads more slowly than QoS 0 messages come.
+    SlowSubscriber,
+    /// The message is larger than the subscriber's Maximum Packet Size [MQTT-3.1.2-25].
+    TooLarge,
+    /// The Message Expiry Interval passed before the message was sent [MQTT-3.3.2-5].
+    Expired,
+    /// The publisher may not publish to that topic.
+    NotAuthorized,
+    /// The Topic Name has more levels than the broker allows.
+    TooManyLevels,
+    /// The subscriber answered PUBLISH with an error.
+    RefusedBySubscriber,
+    /// The session ended while messages waited for its client.
+    SessionEnded,
+}
+
+impl DropReason {
+    pub const ALL: [Self; 8] = [
+        Self::QueueFull,
+        Self::SlowSubscriber,
+        Self::TooLarge,
+        Self::Expired,
+        Self::NotAuthorized,
+        Self::TooManyLevels,
+        Self::RefusedBySubscriber,
+        Self::SessionEnded,
+    ];
+
+    /// In words, to follow a number: "12 messages: queue full".
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue full",
+            Self::SlowSubscriber => "subscriber too slow",
+            Self::TooLarge => "too large for the subscriber",
+            Self::Expired => "expired",
+            Self::NotAuthorized => "not authorized",
+            Self::TooManyLevels => "too many topic levels",
+            Self::RefusedBySubscriber => "refused by the subscriber",
+            Self::SessionEnded => "session ended",
+        }
+    }
+}

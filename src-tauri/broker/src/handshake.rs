@@ -1,0 +1,174 @@
+//! From the first byte to CONNACK: who is let in, and under which name (3.1 CONNECT, 3.2 CONNACK).
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+
+use bytestring::ByteString;
+use nightjar_mqtt::{ConnAck, ConnAckProperties, Connect, ProtocolVersion, ReasonCode};
+
+use crate::ClientIdentifier;
+use crate::client_card::ConnectionInfo;
+use crate::session::{Link, NEVER_EXPIRES};
+use crate::shared::Shared;
+
+/// Why a CONNECT is refused.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) reason: ReasonCode,
+    pub(crate) detail: String,
+}
+
+/// The Client Identifier that a connection goes by, and whether the broker chose it.
+pub(crate) fn admit(
+    shared: &Shared,
+    connect: &Connect,
+    address: SocketAddr,
+) -> Result<(ClientIdentifier, bool), Refusal> {
+    let refuse = |reason, detail: &str| {
+        Err(Refusal {
+            reason,
+            detail: detail.to_owned(),
+        })
+    };
+    if !shared.access.read().allows(address) {
+        return refuse(
+            ReasonCode::NOT_AUTHORIZED,
+            "only programs on the broker's own computer may connect",
+        );
+    }
+    if connect.properties.authentication_method.is_some() {
+        return refuse(
+            ReasonCode::BAD_AUTHENTICATION_METHOD,
+            "no enhanced authentication is set up [MQTT-4.12.0-1]",
+        );
+    }
+    if shared.registry.count().0 >= shared.limits.maximum_connections {
+        return refuse(
+            ReasonCode::SERVER_BUSY,
+            "the broker has as many connections as it allows",
+        );
+    }
+    if let Some(will) = &connect.will {
+        if is_reserved(&will.topic) {
+            return refuse(
+                ReasonCode::NOT_AUTHORIZED,
+                "the Will Topic begins with $SYS, which is the broker's own",
+            );
+        }
+        if will.topic.split('/').count() > shared.limits.maximum_topic_levels {
+            return refuse(
+                ReasonCode::TOPIC_NAME_INVALID,
+                "the Will Topic has more levels than the broker allows",
+            );
+        }
+    }
+    if !connect.client_identifier.is_empty() {
+        return Ok((ClientIdentifier::new(&connect.client_identifier), false));
+    }
+    match connect.version {
+        ProtocolVersion::V31 => refuse(
+            ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
+            "the Client Identifier is empty, which MQTT 3.1 does not allow",
+        ),
+        ProtocolVersion::V311 if !connect.clean_start => refuse(
+            ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
+            "the Client Identifier is empty, but Clean Session is 0 [MQTT-3.1.3-8]",
+        ),
+        ProtocolVersion::V311 | ProtocolVersion::V5 => Ok((assigned_identifier(), true)),
+    }
+}
+
+/// Whether a topic is the broker's own, which clients may read but not publish to (4.7.2).
+pub(crate) fn is_reserved(topic: &str) -> bool {
+    topic == "$SYS" || topic.starts_with("$SYS/")
+}
+
+/// An identifier that nobody else has [MQTT-3.1.3-6].
+fn assigned_identifier() -> ClientIdentifier {
+    // Each RandomState has keys of its own, so that hashing nothing gives a random number.
+    let random = RandomState::new().hash_one(());
+    ClientIdentifier::new(&format!("auto-{random:016x}"))
+}
+
+/// Seconds that the session outlives its connection.
+pub(crate) fn session_expiry_interval(connect: &Connect) -> u32 {
+    match connect.version {
+        ProtocolVersion::V5 => connect.properties.session_expiry_interval.unwrap_or(0),
+        _ if connect.clean_start => 0,
+        _ => NEVER_EXPIRES,
+    }
+}
+
+/// What the session has to know of the new connection.
+pub(crate) fn link(shared: &Shared, connect: &Connect, now: std::time::Instant) -> Link {
+    let limits = &shared.limits;
+    let receive_maximum = connect
+        .properties
+        .receive_maximum
+        .unwrap_or(u16::MAX)
+        .min(limits.maximum_inflight);
+    Link::new(
+        connect.version,
+        connect.keep_alive,
+        receive_maximum,
+        limits.receive_maximum,
+        limits.topic_alias_maximum,
+        now,
+    )
+}
+
+/// What others may know of the new connection.
+pub(crate) fn connection_info(shared: &Shared, connect: &Connect, address: SocketAddr) -> ConnectionInfo {
+    ConnectionInfo {
+        address,
+        version: connect.version,
+        user_name: connect.login.user_name.as_ref().map(ToString::to_string),
+        keep_alive: connect.keep_alive,
+        clean_start: connect.clean_start,
+        session_expiry_interval: session_expiry_interval(connect),
+        receive_maximum: connect
+            .properties
+            .receive_maximum
+            .unwrap_or(u16::MAX)
+            .min(shared.limits.maximum_inflight),
+        will: connect.will.clone(),
+    }
+}
+
+/// The CONNACK that lets a client in.
+pub(crate) fn welcome(
+    shared: &Shared,
+    version: ProtocolVersion,
+    assigned: Option<&ClientIdentifier>,
+    session_present: bool,
+) -> ConnAck {
+    let limits = &shared.limits;
+    let properties = ConnAckProperties {
+        receive_maximum: Some(limits.receive_maximum),
+        maximum_packet_size: u32::try_from(limits.maximum_packet_size).ok(),
+        assigned_client_identifier: assigned.map(|client| ByteString::from(&**client)),
+        topic_alias_maximum: Some(limits.topic_alias_maximum),
+        shared_subscription_available: false,
+        ..ConnAckProperties::default()
+    };
+    // MQTT 3.1 has no Session Present.
+    let session_present = session_present && version != ProtocolVersion::V31;
+    ConnAck {
+        session_present,
+        reason_code: ReasonCode::SUCCESS,
+        properties,
+    }
+}
+
+/// The CONNACK that does not.
+pub(crate) fn refusal(refusal: &Refusal) -> ConnAck {
+    let properties = ConnAckProperties {
+        reason_string: Some(refusal.detail.as_str().into()),
+        ..ConnAckProperties::default()
+    };
+    ConnAck {
+        session_present: false,
+        reason_code: refusal.reason,
+        properties,
+    }
+}

@@ -1,0 +1,59 @@
+//! What happens by the clock and not by a packet: delayed wills, sessions that expire, drops that are reported, `$SYS`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+
+use crate::EventKind;
+use crate::clock;
+use crate::registry::Due;
+use crate::shared::Shared;
+use crate::sys_topics::SysTopics;
+
+/// How often drops become events.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// How often `$SYS` is brought up to date.
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(10);
+
+/// Runs until the broker stops.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut report = interval(REPORT_EVERY);
+    report.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut announce = interval(ANNOUNCE_EVERY);
+    announce.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut sys_topics = SysTopics::default();
+    loop {
+        let deadline = shared.registry.next_deadline();
+        let due = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shared.stopping.cancelled() => return,
+            () = due => handle_due(&shared),
+            () = shared.registry.deadlines_changed.notified() => {}
+            _ = report.tick() => shared.report_drops(),
+            _ = announce.tick() => sys_topics.announce(&shared, clock::now()),
+        }
+    }
+}
+
+fn handle_due(shared: &Shared) {
+    for due in shared.registry.take_due(clock::now().steady) {
+        match due {
+            Due::Will(client, will) => shared.publish_will(&client, *will),
+            Due::Expired(ended) => {
+                let client = ended.client.clone();
+                shared.end_session(*ended);
+                shared.record(
+                    EventKind::Expired,
+                    Some(&client),
+                    "the session expired while the client was away".to_owned(),
+                );
+            }
+        }
+    }
+}

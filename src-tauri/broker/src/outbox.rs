@@ -1,0 +1,417 @@
+//! The queue between the router and one subscriber. It lives as long as the session, so that it is also where messages
+//! wait for a client that is away; and it is bounded, in messages and in bytes.
+
+use std::collections::{HashMap, VecDeque};
+
+use nightjar_mqtt::QoS;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::delivery::Delivery;
+use crate::{ClientIdentifier, DropReason, Limits};
+
+/// Messages that wait for one client.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    client: ClientIdentifier,
+    bounds: Bounds,
+    queues: Mutex<Queues>,
+    filled: Notify,
+}
+
+#[derive(Debug)]
+struct Bounds {
+    assured_messages: usize,
+    assured_bytes: usize,
+    relaxed_messages: usize,
+    relaxed_bytes: usize,
+}
+
+/// Two queues, because QoS 0 may pass messages that wait for the in-flight window; the order number puts both
+/// together again where it does not have to (4.6 Message ordering).
+#[derive(Debug, Default)]
+struct Queues {
+    /// QoS 1 and 2.
+    assured: VecDeque<(u64, Delivery)>,
+    assured_bytes: usize,
+    /// QoS 0.
+    relaxed: VecDeque<(u64, Delivery)>,
+    relaxed_bytes: usize,
+    next: u64,
+    /// The client is there: QoS 0 is worth keeping.
+    open: bool,
+    /// Somebody was told, or is about to be told, to take what is here.
+    signalled: bool,
+    /// What was dropped since the last report.
+    drops: HashMap<DropReason, DropTally>,
+    dropped: u64,
+}
+
+/// Messages that did not get through, for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DropTally {
+    pub(crate) count: u64,
+    /// The topic of the first of them.
+    pub(crate) example: String,
+}
+
+/// What came of putting a delivery in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// The subscriber has to be woken, once the batch is through.
+    pub(crate) wake: bool,
+    /// The first drop since the last report: the outbox is to be put on the list of those that have something to
+    /// report.
+    pub(crate) first_drop: bool,
+}
+
+/// How many messages wait, and how many were dropped since the session began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+    pub(crate) dropped: u64,
+}
+
+impl Outbox {
+    pub(crate) fn new(client: ClientIdentifier, limits: &Limits) -> Self {
+        let bounds = Bounds {
+            assured_messages: limits.maximum_queued_messages,
+            assured_bytes: limits.maximum_queued_bytes,
+            relaxed_messages: limits.maximum_waiting_messages,
+            relaxed_bytes: limits.maximum_waiting_bytes,
+        };
+        Self {
+            client,
+            bounds,
+            queues: Mutex::default(),
+            filled: Notify::new(),
+        }
+    }
+
+    pub(crate) const fn client(&self) -> &ClientIdentifier {
+        &self.client
+    }
+
+    /// Puts a message at the end of the queue, or counts it as dropped. QoS 0 for a client that is away is neither:
+    /// nobody promised it (4.3.1).
+    pub(crate) fn push(&self, delivery: Delivery) -> Pushed {
+        let queues = &mut *self.queues.lock();
+        let weight = delivery.message.weight();
+        if delivery.qos == QoS::AtMostOnce {
+            if !queues.open {
+                return Pushed::default();
+            }
+            if queues.relaxed.len() >= self.bounds.relaxed_messages
+                || queues.relaxed_bytes + weight > self.bounds.relaxed_bytes
+            {
+                return queues.drop_message(DropReason::SlowSubscriber, &delivery);
+            }
+            queues.relaxed_bytes += weight;
+            queues.relaxed.push_back((queues.next, delivery));
+        } else {
+            if queues.assured.len() >= self.bounds.assured_messages
+                || queues.assured_bytes + weight > self.bounds.assured_bytes
+            {
+                return queues.drop_message(DropReason::QueueFull, &delivery);
+            }
+            // What waits for long must not keep a whole read buffer alive.
+            let delivery = if queues.open {
+                delivery
+            } else {
+                Delivery {
+                    message: std::sync::Arc::new(delivery.message.detached()),
+                    ..delivery
+                }
+            };
+            queues.assured_bytes += weight;
+            queues.assured.push_back((queues.next, delivery));
+        }
+        queues.next += 1;
+        let wake = queues.open && !queues.signalled;
+        queues.signalled = true;
+        Pushed {
+            wake,
+            first_drop: false,
+        }
+    }
+
+    /// Moves messages to `taken`, in order, until `bytes` are reached; at most `window` of them with QoS 1 or 2.
+    pub(crate) fn take(&self, bytes: usize, window: usize, taken: &mut Vec<Delivery>) {
+        let queues = &mut *self.queues.lock();
+        queues.signalled = false;
+        let mut window = window;
+        let mut left = bytes;
+        while left > 0 {
+            let assured = queues.assured.front().filter(|_| window > 0).map(|(order, _)| *order);
+            let relaxed = queues.relaxed.front().map(|(order, _)| *order);
+            let from_assured = match (assured, relaxed) {
+                (Some(assured), Some(relaxed)) => assured < relaxed,
+                (Some(_), None) => true,
+                (None, Some(_)) => false,
+                (None, None) => break,
+            };
+            let next = if from_assured {
+                queues.assured.pop_front()
+            } else {
+                queues.relaxed.pop_front()
+            };
+            let Some((_, delivery)) = next else { break };
+            let weight = delivery.message.weight();
+            left = left.saturating_sub(weight);
+            if from_assured {
+                window -= 1;
+                queues.assured_bytes -= weight;
+            } else {
+                queues.relaxed_bytes -= weight;
+            }
+            taken.push(delivery);
+        }
+        if queues.relaxed.is_empty() && queues.relaxed.capacity() > 1_024 {
+            queues.relaxed = VecDeque::new();
+        }
+        if queues.assured.is_empty() && queues.assured.capacity() > 1_024 {
+            queues.assured = VecDeque::new();
+        }
+    }
+
+    /// Waits until somebody called [`Self::wake`].
+    pub(crate) async fn filled(&self) {
+        self.filled.notified().await;
+    }
+
+    /// Tells the subscriber that there is something to take.
+    pub(crate) fn wake(&self) {
+        self.filled.notify_one();
+    }
+
+    /// The client is there, from now on.
+    pub(crate) fn open(&self) {
+        let queues = &mut *self.queues.lock();
+        queues.open = true;
+        queues.signalled = false;
+    }
+
+    /// The client is away: QoS 0 that waits for it is let go.
+    pub(crate) fn close(&self) {
+        let queues = &mut *self.queues.lock();
+        queues.open = false;
+        queues.relaxed = VecDeque::new();
+        queues.relaxed_bytes = 0;
+    }
+
+    /// The session is over: returns how many QoS 1 and 2 messages waited in vain, and an example's topic.
+    pub(crate) fn clear(&self) -> Option<DropTally> {
+        let queues = &mut *self.queues.lock();
+        let count = queues.assured.len() as u64;
+        let example = queues
+            .assured
+            .front()
+            .map(|(_, delivery)| delivery.message.topic.to_string());
+        queues.open = false;
+        queues.assured = VecDeque::new();
+        queues.assured_bytes = 0;
+        queues.relaxed = VecDeque::new();
+        queues.relaxed_bytes = 0;
+        queues.dropped += count;
+        example.map(|example| DropTally { count, example })
+    }
+
+    /// Counts a message that was taken and then could not be sent.
+    pub(crate) fn count_drop(&self, reason: DropReason, delivery: &Delivery) -> Pushed {
+        self.queues.lock().drop_message(reason, delivery)
+    }
+
+    /// What was dropped since this was last asked.
+    pub(crate) fn take_drops(&self) -> HashMap<DropReason, DropTally> {
+        std::mem::take(&mut self.queues.lock().drops)
+    }
+
+    pub(crate) fn waiting(&self) -> Waiting {
+        let queues = &*self.queues.lock();
+        Waiting {
+            messages: queues.assured.len() + queues.relaxed.len(),
+            bytes: queues.assured_bytes + queues.relaxed_bytes,
+            dropped: queues.dropped,
+        }
+    }
+}
+
+impl Queues {
+    fn drop_message(&mut self, reason: DropReason, delivery: &Delivery) -> Pushed {
+        let first_drop = self.drops.is_empty();
+        self.dropped += 1;
+        self.drops
+            .entry(reason)
+            .and_modify(|tally| tally.count += 1)
+            .or_insert_with(|| DropTally {
+                count: 1,
+                example: delivery.message.topic.to_string(),
+            });
+        Pushed {
+            wake: false,
+            first_drop,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use nightjar_mqtt::TopicName;
+
+    use super::*;
+    use crate::{Message, Timestamp};
+
+    fn delivery(qos: QoS, topic: &str) -> Delivery {
+        let message = Message {
+            topic: TopicName::new(topic.to_owned()).unwrap(),
+            payload: Bytes::from_static(b"payload"),
+            qos,
+            retain: false,
+            properties: None,
+            publisher: ClientIdentifier::new("publisher"),
+            received: Timestamp::default(),
+        };
+        Delivery {
+            message: Arc::new(message),
+            qos,
+            retain: false,
+            identifiers: Arc::from([]),
+        }
+    }
+
+    fn outbox(limits: &Limits) -> Outbox {
+        let outbox = Outbox::new(ClientIdentifier::new("subscriber"), limits);
+        outbox.open();
+        outbox
+    }
+
+    /// Takes about `count` messages.
+    fn take(outbox: &Outbox, count: usize, window: usize) -> Vec<String> {
+        let mut taken = Vec::new();
+        let one = delivery(QoS::AtMostOnce, "t").message.weight();
+        outbox.take(count * one, window, &mut taken);
+        taken
+            .iter()
+            .map(|delivery| delivery.message.topic.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn keeps_the_order_across_qualities_of_service() {
+        let outbox = outbox(&Limits::default());
+        for (qos, topic) in [
+            (QoS::AtMostOnce, "1"),
+            (QoS::ExactlyOnce, "2"),
+            (QoS::AtMostOnce, "3"),
+            (QoS::AtLeastOnce, "4"),
+        ] {
+            outbox.push(delivery(qos, topic));
+        }
+        assert_eq!(take(&outbox, 3, 10), ["1", "2", "3"]);
+        assert_eq!(take(&outbox, 3, 10), ["4"]);
+        assert_eq!(outbox.waiting(), Waiting::default());
+    }
+
+    #[test]
+    fn only_qos_0_passes_a_closed_window() {
+        let outbox = outbox(&Limits::default());
+        for (qos, topic) in [(QoS::AtLeastOnce, "1"), (QoS::AtLeastOnce, "2"), (QoS::AtMostOnce, "3")] {
+            outbox.push(delivery(qos, topic));
+        }
+        assert_eq!(take(&outbox, 10, 1), ["1", "3"]);
+        assert_eq!(take(&outbox, 10, 0), Vec::<String>::new());
+        assert_eq!(take(&outbox, 10, 5), ["2"]);
+    }
+
+    #[test]
+    fn wakes_its_subscriber_once_until_it_takes() {
+        let outbox = outbox(&Limits::default());
+        assert!(outbox.push(delivery(QoS::AtMostOnce, "1")).wake);
+        assert!(!outbox.push(delivery(QoS::AtMostOnce, "2")).wake);
+        take(&outbox, 10, 10);
+        assert!(outbox.push(delivery(QoS::AtMostOnce, "3")).wake);
+    }
+
+    #[test]
+    fn drops_and_counts_what_is_over_its_bounds() {
+        let one = delivery(QoS::AtLeastOnce, "t").message.weight();
+        let limits = Limits {
+            maximum_queued_bytes: 2 * one,
+            maximum_waiting_messages: 1,
+            ..Limits::default()
+        };
+        let outbox = outbox(&limits);
+        for _ in 0..4 {
+            outbox.push(delivery(QoS::AtLeastOnce, "t"));
+        }
+        outbox.push(delivery(QoS::AtMostOnce, "u"));
+        outbox.push(delivery(QoS::AtMostOnce, "v"));
+        assert_eq!(
+            outbox.waiting(),
+            Waiting {
+                messages: 3,
+                bytes: 3 * one,
+                dropped: 3
+            }
+        );
+        let drops = outbox.take_drops();
+        assert_eq!(
+            drops[&DropReason::QueueFull],
+            DropTally {
+                count: 2,
+                example: "t".to_owned()
+            }
+        );
+        assert_eq!(
+            drops[&DropReason::SlowSubscriber],
+            DropTally {
+                count: 1,
+                example: "v".to_owned()
+            }
+        );
+        assert!(outbox.take_drops().is_empty(), "a drop is reported once");
+    }
+
+    #[test]
+    fn keeps_qos_1_and_2_for_a_client_that_is_away() {
+        let outbox = outbox(&Limits::default());
+        outbox.push(delivery(QoS::AtMostOnce, "gone"));
+        outbox.push(delivery(QoS::AtLeastOnce, "kept"));
+        outbox.close();
+        assert!(
+            !outbox.push(delivery(QoS::ExactlyOnce, "kept too")).wake,
+            "nobody is there to be woken"
+        );
+        outbox.push(delivery(QoS::AtMostOnce, "gone"));
+        assert_eq!(outbox.waiting().dropped, 0);
+        outbox.open();
+        assert_eq!(take(&outbox, 10, 10), ["kept", "kept too"]);
+    }
+
+    #[test]
+    fn the_end_of_the_session_counts_what_waited() {
+        let outbox = outbox(&Limits::default());
+        assert_eq!(outbox.clear(), None);
+        outbox.push(delivery(QoS::AtLeastOnce, "a"));
+        outbox.push(delivery(QoS::AtLeastOnce, "b"));
+        assert_eq!(
+            outbox.clear(),
+            Some(DropTally {
+                count: 2,
+                example: "a".to_owned()
+            })
+        );
+        assert_eq!(
+            outbox.waiting(),
+            Waiting {
+                messages: 0,
+                bytes: 0,
+                dropped: 2
+            }
+        );
+    }
+}

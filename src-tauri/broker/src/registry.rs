@@ -1,0 +1,407 @@
+//! Every session, and who holds it: a connection, or nobody while its client is away.
+//!
+//! A session belongs to one task at a time and is never shared. A new connection of the same client asks the one that
+//! holds the session to hand it over, and waits for it; so any number of connections for one client line up.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nightjar_mqtt::Will;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+
+use crate::ClientIdentifier;
+use crate::client_card::{ClientCard, ClientInfo};
+use crate::outbox::Outbox;
+use crate::session::{Close, NEVER_EXPIRES, Session};
+
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    clients: Mutex<Clients>,
+    /// The earliest deadline may have changed.
+    pub(crate) deadlines_changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Clients {
+    entries: HashMap<ClientIdentifier, Entry>,
+    /// When something is due for a client that is away.
+    deadlines: BTreeSet<(Instant, ClientIdentifier)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    outbox: Arc<Outbox>,
+    card: Arc<ClientCard>,
+    place: Place,
+}
+
+/// Where the session is.
+#[derive(Debug)]
+enum Place {
+    /// With the connection that has this seat, or on its way to it.
+    Held(Arc<Seat>),
+    Away(Box<Away>),
+}
+
+#[derive(Debug)]
+struct Away {
+    session: Session,
+    /// The Will Message that is due unless the client comes back (MQTT 5.0, 3.1.3.2.2 Will Delay Interval).
+    will: Option<(Instant, Box<Will>)>,
+    expires: Option<Instant>,
+}
+
+impl Away {
+    fn deadline(&self) -> Option<Instant> {
+        let will = self.will.as_ref().map(|(due, _)| *due);
+        will.into_iter().chain(self.expires).min()
+    }
+}
+
+/// A connection's right to a session, and the letter box through which it is asked to give it up.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    address: SocketAddr,
+    eviction: Mutex<Eviction>,
+    evicted: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Eviction {
+    close: Option<Close>,
+    successor: Option<Successor>,
+}
+
+/// The connection that takes over.
+#[derive(Debug)]
+struct Successor {
+    clean_start: bool,
+    handover: oneshot::Sender<Session>,
+}
+
+impl Seat {
+    /// Waits until the connection is asked to end, and says how.
+    pub(crate) async fn evicted(&self) -> Close {
+        loop {
+            if let Some(close) = self.eviction.lock().close.clone() {
+                return close;
+            }
+            self.evicted.notified().await;
+        }
+    }
+
+    /// Whether another connection waits that wants the session to go on.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.eviction
+            .lock()
+            .successor
+            .as_ref()
+            .is_some_and(|successor| !successor.clean_start)
+    }
+
+    fn evict(&self, close: Close, successor: Option<Successor>) {
+        let mut eviction = self.eviction.lock();
+        eviction.close.get_or_insert(close);
+        if successor.is_some() {
+            eviction.successor = successor;
+        }
+        drop(eviction);
+        self.evicted.notify_one();
+    }
+}
+
+/// What a new connection found.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) seat: Arc<Seat>,
+    pub(crate) previous: Option<Previous>,
+}
+
+/// The session as it was left.
+#[derive(Debug)]
+pub(crate) struct Previous {
+    pub(crate) session: Session,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) card: Arc<ClientCard>,
+}
+
+/// What is due for a client that is away.
+#[derive(Debug)]
+pub(crate) enum Due {
+    Will(ClientIdentifier, Box<Will>),
+    Expired(Box<Ended>),
+}
+
+/// A session that is over; whoever gets it removes its subscriptions.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) client: ClientIdentifier,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) card: Arc<ClientCard>,
+    /// A delayed Will Message, which is due at the latest when the session ends [MQTT-3.1.3-9].
+    pub(crate) will: Option<Box<Will>>,
+}
+
+impl Registry {
+    /// Claims the client's session for a new connection. The connection that holds it is asked to end.
+    ///
+    /// `card` and `outbox` are those of a new session; an old one keeps its own.
+    pub(crate) async fn claim(
+        &self,
+        client: &ClientIdentifier,
+        address: SocketAddr,
+        clean_start: bool,
+        takeover: Close,
+        outbox: &Arc<Outbox>,
+        card: &Arc<ClientCard>,
+    ) -> Claimed {
+        let seat = Arc::new(Seat {
+            address,
+            eviction: Mutex::default(),
+            evicted: Notify::new(),
+        });
+        let (waiting, away, old) = {
+            let clients = &mut *self.clients.lock();
+            match clients.entries.get_mut(client) {
+                None => {
+                    let place = Place::Held(Arc::clone(&seat));
+                    let entry = Entry {
+                        outbox: Arc::clone(outbox),
+                        card: Arc::clone(card),
+                        place,
+                    };
+                    clients.entries.insert(client.clone(), entry);
+                    return Claimed { seat, previous: None };
+                }
+                Some(entry) => {
+                    let old = (Arc::clone(&entry.outbox), Arc::clone(&entry.card));
+                    match std::mem::replace(&mut entry.place, Place::Held(Arc::clone(&seat))) {
+                        Place::Held(holder) => {
+                            let (handover, waiting) = oneshot::channel();
+                            holder.evict(takeover, Some(Successor { clean_start, handover }));
+                            (Some(waiting), None, old)
+                        }
+                        Place::Away(away) => {
+                            if let Some(deadline) = away.deadline() {
+                                clients.deadlines.remove(&(deadline, client.clone()));
+                            }
+                            (None, Some(away), old)
+                        }
+                    }
+                }
+            }
+        };
+        let session = match waiting {
+            // An error means that the holder is gone without a word: there is nothing to take over.
+            Some(waiting) => waiting.await.ok(),
+            None => away.map(|away| away.session),
+        };
+        let (old_outbox, old_card) = old;
+        let previous = session.map(|session| Previous {
+            session,
+            outbox: old_outbox,
+            card: old_card,
+        });
+        Claimed { seat, previous }
+    }
+
+    /// Puts a new session's outbox and card in the place of the old ones.
+    pub(crate) fn renew(&self, client: &ClientIdentifier, outbox: &Arc<Outbox>, card: &Arc<ClientCard>) {
+        if let Some(entry) = self.clients.lock().entries.get_mut(client) {
+            entry.outbox = Arc::clone(outbox);
+            entry.card = Arc::clone(card);
+        }
+    }
+
+    /// Takes a session back from its connection: for the successor, to wait for the client, or to its end, which is
+    /// returned. `will`: what is to be published unless the client is back in time.
+    pub(crate) fn release(
+        &self,
+        seat: &Arc<Seat>,
+        session: Session,
+        will: Option<(Duration, Box<Will>)>,
+        now: Instant,
+    ) -> Option<Ended> {
+        let client = session.client().clone();
+        let survives = session.expiry_interval > 0;
+        let clients = &mut *self.clients.lock();
+        if let Some(successor) = seat.eviction.lock().successor.take() {
+            // The successor ends the session where it must not go on: its own subscriptions come after that.
+            let entry = clients.entries.get(&client)?;
+            let (outbox, card) = (Arc::clone(&entry.outbox), Arc::clone(&entry.card));
+            let undelivered = successor.handover.send(session).is_err();
+            return undelivered.then_some(Ended {
+                client,
+                outbox,
+                card,
+                will: None,
+            });
+        }
+        let entry = clients.entries.get_mut(&client)?;
+        if !survives {
+            let entry = clients.entries.remove(&client)?;
+            let will = will.map(|(_, will)| will);
+            return Some(Ended {
+                client,
+                outbox: entry.outbox,
+                card: entry.card,
+                will,
+            });
+        }
+        let expires = (session.expiry_interval != NEVER_EXPIRES)
+            .then(|| now + Duration::from_secs(u64::from(session.expiry_interval)));
+        let away = Away {
+            session,
+            will: will.map(|(delay, will)| (now + delay, will)),
+            expires,
+        };
+        if let Some(deadline) = away.deadline() {
+            clients.deadlines.insert((deadline, client));
+            self.deadlines_changed.notify_one();
+        }
+        entry.place = Place::Away(Box::new(away));
+        None
+    }
+
+    /// The earliest moment at which [`Self::take_due`] has something to give.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.clients.lock().deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// What is due by now.
+    pub(crate) fn take_due(&self, now: Instant) -> Vec<Due> {
+        let clients = &mut *self.clients.lock();
+        let mut due = Vec::new();
+        while let Some((deadline, client)) = clients.deadlines.pop_first() {
+            if deadline > now {
+                clients.deadlines.insert((deadline, client));
+                break;
+            }
+            let Some(Entry {
+                place: Place::Away(away),
+                ..
+            }) = clients.entries.get_mut(&client)
+            else {
+                continue;
+            };
+            if away.expires.is_some_and(|expires| expires <= now) {
+                let will = away.will.take().map(|(_, will)| will);
+                if let Some(entry) = clients.entries.remove(&client) {
+                    let ended = Ended {
+                        client,
+                        outbox: entry.outbox,
+                        card: entry.card,
+                        will,
+                    };
+                    due.push(Due::Expired(Box::new(ended)));
+                }
+                continue;
+            }
+            if let Some((_, will)) = away.will.take() {
+                due.push(Due::Will(client.clone(), will));
+            }
+            if let Some(deadline) = away.deadline() {
+                clients.deadlines.insert((deadline, client));
+            }
+        }
+        due
+    }
+
+    /// Every Will Message that waits for its delay, at once: the broker stops.
+    pub(crate) fn take_all_wills(&self) -> Vec<(ClientIdentifier, Box<Will>)> {
+        let clients = &mut *self.clients.lock();
+        clients
+            .entries
+            .iter_mut()
+            .filter_map(|(client, entry)| match &mut entry.place {
+                Place::Away(away) => away.will.take().map(|(_, will)| (client.clone(), will)),
+                Place::Held(_) => None,
+            })
+            .collect()
+    }
+
+    /// Asks a client's connection to end; `false` where it has none.
+    pub(crate) fn evict(&self, client: &str, close: Close) -> bool {
+        match self.clients.lock().entries.get(client) {
+            Some(Entry {
+                place: Place::Held(seat),
+                ..
+            }) => {
+                seat.evict(close, None);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Ends the session of a client that is away; `None` where there is none.
+    pub(crate) fn forget(&self, client: &str) -> Option<Ended> {
+        let clients = &mut *self.clients.lock();
+        let (client, entry) = clients.entries.remove_entry(client)?;
+        match entry.place {
+            Place::Held(_) => {
+                clients.entries.insert(client, entry);
+                None
+            }
+            Place::Away(away) => {
+                if let Some(deadline) = away.deadline() {
+                    clients.deadlines.remove(&(deadline, client.clone()));
+                }
+                let will = away.will.map(|(_, will)| will);
+                Some(Ended {
+                    client,
+                    outbox: entry.outbox,
+                    card: entry.card,
+                    will,
+                })
+            }
+        }
+    }
+
+    /// Asks every connection whose address the rule does not let in to end.
+    pub(crate) fn evict_where(&self, unwanted: impl Fn(SocketAddr) -> bool, close: &Close) {
+        for entry in self.clients.lock().entries.values() {
+            if let Place::Held(seat) = &entry.place
+                && unwanted(seat.address)
+            {
+                seat.evict(close.clone(), None);
+            }
+        }
+    }
+
+    /// How many clients are connected, and how many sessions there are in all.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let clients = &*self.clients.lock();
+        let connected = clients
+            .entries
+            .values()
+            .filter(|entry| matches!(entry.place, Place::Held(_)))
+            .count();
+        (connected, clients.entries.len())
+    }
+
+    /// Everything that is known of every client, in no order.
+    pub(crate) fn infos(&self) -> Vec<ClientInfo> {
+        let pairs: Vec<_> = {
+            let clients = &*self.clients.lock();
+            clients
+                .entries
+                .values()
+                .map(|entry| (Arc::clone(&entry.card), Arc::clone(&entry.outbox)))
+                .collect()
+        };
+        pairs.iter().map(|(card, outbox)| card.info(outbox)).collect()
+    }
+
+    /// A client's card and outbox.
+    pub(crate) fn find(&self, client: &str) -> Option<(Arc<ClientCard>, Arc<Outbox>)> {
+        let clients = &*self.clients.lock();
+        clients
+            .entries
+            .get(client)
+            .map(|entry| (Arc::clone(&entry.card), Arc::clone(&entry.outbox)))
+    }
+}

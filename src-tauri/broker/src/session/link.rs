@@ -1,0 +1,99 @@
+use std::time::{Duration, Instant};
+
+use nightjar_mqtt::{ProtocolVersion, Publish, TopicName};
+
+/// What a session knows of the connection that it is on.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) version: ProtocolVersion,
+    /// Seconds; 0 is off (3.1.2.10 Keep Alive).
+    pub(crate) keep_alive: u16,
+    /// QoS 1 and 2 messages that may be on the way to the client at once (MQTT 5.0, 3.1.2.11.3).
+    pub(crate) receive_maximum: u16,
+    /// QoS 1 and 2 messages that may be on the way from the client at once (MQTT 5.0, 3.2.2.3.3).
+    incoming_maximum: u16,
+    incoming: u16,
+    last_heard: Instant,
+    /// Topics by alias, 1 first (MQTT 5.0, 3.3.2.3.4).
+    aliases: Vec<Option<TopicName>>,
+    alias_maximum: u16,
+}
+
+impl Link {
+    /// A connection that begins at `now`. `incoming_maximum` and `alias_maximum` are what CONNACK tells the client.
+    pub(crate) const fn new(
+        version: ProtocolVersion,
+        keep_alive: u16,
+        receive_maximum: u16,
+        incoming_maximum: u16,
+        alias_maximum: u16,
+        now: Instant,
+    ) -> Self {
+        Self {
+            version,
+            keep_alive,
+            receive_maximum,
+            incoming_maximum,
+            incoming: 0,
+            last_heard: now,
+            aliases: Vec::new(),
+            alias_maximum,
+        }
+    }
+
+    /// When the client must have been heard again: one and a half times the Keep Alive after the last packet
+    /// [MQTT-3.1.2-22].
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        (self.keep_alive > 0).then(|| self.last_heard + Duration::from_millis(u64::from(self.keep_alive) * 1_500))
+    }
+
+    pub(super) const fn heard(&mut self, now: Instant) {
+        self.last_heard = now;
+    }
+
+    /// Whether acknowledgements of this version carry reason codes.
+    pub(super) fn knows_reason_codes(&self) -> bool {
+        self.version == ProtocolVersion::V5
+    }
+
+    /// Notes a QoS 1 or 2 message from the client; `false` where it is one too many. Below MQTT 5.0 the client was
+    /// told no maximum, and there is none.
+    pub(super) fn incoming_started(&mut self) -> bool {
+        if self.knows_reason_codes() && self.incoming == self.incoming_maximum {
+            return false;
+        }
+        self.incoming = self.incoming.saturating_add(1);
+        true
+    }
+
+    /// Notes that the flow of such a message is over.
+    pub(super) const fn incoming_finished(&mut self) {
+        self.incoming = self.incoming.saturating_sub(1);
+    }
+
+    /// The topic of a message, by name or by alias; `None` for an alias that is out of range or was never set.
+    pub(super) fn resolve_topic(&mut self, publish: &mut Publish) -> Option<TopicName> {
+        let alias = publish
+            .properties
+            .as_mut()
+            .and_then(|properties| properties.topic_alias.take());
+        let Some(alias) = alias else {
+            return publish.topic.take();
+        };
+        if alias == 0 || alias > self.alias_maximum {
+            return None;
+        }
+        let index = usize::from(alias) - 1;
+        match publish.topic.take() {
+            Some(topic) => {
+                if self.aliases.len() <= index {
+                    self.aliases.resize(index + 1, None);
+                }
+                let topic = topic.detached();
+                self.aliases[index] = Some(topic.clone());
+                Some(topic)
+            }
+            None => self.aliases.get(index).cloned().flatten(),
+        }
+    }
+}

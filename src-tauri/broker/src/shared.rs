@@ -1,0 +1,213 @@
+//! What all connections of a broker share.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use nightjar_mqtt::{PublishProperties, TopicFilter, Will};
+use parking_lot::{Mutex, RwLock};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::{self, Moment};
+use crate::counters::Counters;
+use crate::delivery::Delivery;
+use crate::outbox::Outbox;
+use crate::registry::{Ended, Registry};
+use crate::router::{RouteCache, Router, Touched};
+use crate::{Access, ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, Message, Record, Sequence};
+
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) access: RwLock<Access>,
+    pub(crate) router: Router,
+    pub(crate) registry: Registry,
+    pub(crate) counters: Counters,
+    pub(crate) journal: Arc<dyn Journal>,
+    /// Outboxes with drops to report, each once.
+    dropping: Mutex<Vec<Arc<Outbox>>>,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) started: Moment,
+}
+
+/// What one publisher carries along from message to message: its cache, and what its batch gathers.
+#[derive(Default)]
+pub(crate) struct PublishBatch {
+    cache: RouteCache,
+    records: Vec<Record>,
+    touched: Touched,
+}
+
+impl Shared {
+    pub(crate) fn new(limits: Limits, access: Access, journal: Arc<dyn Journal>) -> Self {
+        Self {
+            limits,
+            access: RwLock::new(access),
+            router: Router::default(),
+            registry: Registry::default(),
+            counters: Counters::default(),
+            journal,
+            dropping: Mutex::default(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            started: clock::now(),
+        }
+    }
+
+    /// Routes a message and adds it to the batch's records; returns how many sessions it goes to.
+    ///
+    /// A retained message is kept, routed and recorded under one lock: so the journal has the changes of a topic in
+    /// the order in which they took effect, and whoever subscribes meanwhile gets the message in one way or the other.
+    pub(crate) fn publish(&self, batch: &mut PublishBatch, message: Message) -> u32 {
+        if message.retain {
+            let message = Arc::new(message.detached());
+            let mut retained = self.router.retained.write();
+            if message.payload.is_empty() {
+                retained.clear(&message.topic);
+            } else {
+                retained.set(Arc::clone(&message));
+            }
+            let matched = self.router.route(&mut batch.cache, &message, &mut batch.touched);
+            batch.records.push(Record::Message { message, matched });
+            self.journal.append(&mut batch.records);
+            matched
+        } else {
+            let message = Arc::new(message);
+            let matched = self.router.route(&mut batch.cache, &message, &mut batch.touched);
+            batch.records.push(Record::Message { message, matched });
+            matched
+        }
+    }
+
+    /// Hands the batch's records to the journal and wakes the subscribers; returns the sequence that covers it all.
+    pub(crate) fn finish(&self, batch: &mut PublishBatch) -> Sequence {
+        let sequence = self.journal.append(&mut batch.records);
+        batch.touched.wake();
+        if !batch.touched.dropping.is_empty() {
+            self.dropping.lock().append(&mut batch.touched.dropping);
+        }
+        sequence
+    }
+
+    /// Routes and records a single message.
+    pub(crate) fn publish_one(&self, message: Message) -> Sequence {
+        let mut batch = PublishBatch::default();
+        self.publish(&mut batch, message);
+        self.finish(&mut batch)
+    }
+
+    /// Puts a message of the broker's own (`$SYS`) into the retained set and routes it; it is not for the record.
+    pub(crate) fn announce(&self, message: Message) {
+        let message = Arc::new(message);
+        let mut batch = PublishBatch::default();
+        self.router.retained.write().set(Arc::clone(&message));
+        self.router.route(&mut batch.cache, &message, &mut batch.touched);
+        self.finish(&mut batch);
+    }
+
+    pub(crate) fn record(&self, kind: EventKind, client: Option<&ClientIdentifier>, detail: String) {
+        let client_text = client.map_or("", |client| &**client);
+        tracing::info!(client = client_text, kind = kind.name(), "{detail}");
+        let event = Event {
+            time: clock::now().wall,
+            client: client.cloned(),
+            kind,
+            detail,
+        };
+        self.journal.append(&mut vec![Record::Event(event)]);
+    }
+
+    /// Publishes a client's Will Message [MQTT-3.1.2-8].
+    pub(crate) fn publish_will(&self, client: &ClientIdentifier, will: Will) {
+        let detail = format!("its Will Message was published to {}", will.topic);
+        let properties = will.properties;
+        let properties = PublishProperties {
+            payload_format_indicator: properties.payload_format_indicator,
+            message_expiry_interval: properties.message_expiry_interval,
+            response_topic: properties.response_topic,
+            correlation_data: properties.correlation_data,
+            user_properties: properties.user_properties,
+            content_type: properties.content_type,
+            ..PublishProperties::default()
+        };
+        self.publish_one(Message {
+            topic: will.topic,
+            payload: will.payload,
+            qos: will.qos,
+            retain: will.retain,
+            properties: (properties != PublishProperties::default()).then(|| Box::new(properties)),
+            publisher: client.clone(),
+            received: clock::now().wall,
+        });
+        self.record(EventKind::Will, Some(client), detail);
+    }
+
+    /// Removes what a session that is over leaves in the tree and in its queue.
+    pub(crate) fn end_session(&self, ended: Ended) {
+        let Ended {
+            client,
+            outbox,
+            card,
+            will,
+        } = ended;
+        let subscriptions = std::mem::take(&mut card.about.lock().subscriptions);
+        for filter in subscriptions.keys() {
+            self.router.unsubscribe(filter, &client);
+        }
+        if let Some(tally) = outbox.clear() {
+            self.counters.drop_messages(DropReason::SessionEnded, tally.count);
+            let detail = drop_detail(DropReason::SessionEnded, tally.count, &tally.example);
+            self.record(EventKind::Dropped, Some(&client), detail);
+        }
+        if let Some(will) = will {
+            self.publish_will(&client, *will);
+        }
+    }
+
+    /// Counts a message that was on its way to a client and could not be sent.
+    pub(crate) fn drop_delivery(&self, outbox: &Arc<Outbox>, delivery: &Delivery, reason: DropReason) {
+        if outbox.count_drop(reason, delivery).first_drop {
+            self.dropping.lock().push(Arc::clone(outbox));
+        }
+    }
+
+    /// Turns the drops since the last call into counts and events: one for each client and reason.
+    pub(crate) fn report_drops(&self) {
+        let dropping = std::mem::take(&mut *self.dropping.lock());
+        for outbox in dropping {
+            for (reason, tally) in outbox.take_drops() {
+                self.counters.drop_messages(reason, tally.count);
+                let detail = drop_detail(reason, tally.count, &tally.example);
+                self.record(EventKind::Dropped, Some(outbox.client()), detail);
+            }
+        }
+    }
+
+    /// The retained messages that a filter matches and that have not expired, for a new subscription.
+    pub(crate) fn retained_for(&self, filter: &TopicFilter, now: Moment) -> VecDeque<Arc<Message>> {
+        let mut found = VecDeque::new();
+        self.router.retained.read().visit_matches(filter, &mut |message| {
+            if !message.has_expired(now.wall) {
+                found.push_back(Arc::clone(message));
+            }
+        });
+        found
+    }
+}
+
+fn drop_detail(reason: DropReason, count: u64, example: &str) -> String {
+    let messages = if count == 1 { "message" } else { "messages" };
+    format!(
+        "{count} {messages} not delivered: {} (the first on {example})",
+        reason.name()
+    )
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Shared")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

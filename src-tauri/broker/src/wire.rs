@@ -1,0 +1,139 @@
+//! A connection's two byte streams and their buffers.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use nightjar_mqtt::{Decoder, Packet, ProtocolVersion, PublishView, Violation};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Bytes that one read takes at most.
+const READ_SIZE: usize = 64 << 10;
+/// A buffer above this is given back once it is empty.
+const KEPT_CAPACITY: usize = 256 << 10;
+/// How long a client has to read the last packet of a connection.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+pub(crate) struct Wire<R, W> {
+    reader: R,
+    writer: W,
+    decoder: Decoder,
+    input: BytesMut,
+    output: BytesMut,
+    pub(crate) version: ProtocolVersion,
+    /// Bytes of a packet that the client takes at most [MQTT-3.1.2-24].
+    pub(crate) maximum_packet_size: usize,
+}
+
+/// A packet that is larger than the client takes, or than any could be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotSent;
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
+    pub(crate) fn new(reader: R, writer: W, maximum_packet_size: usize) -> Self {
+        Self {
+            reader,
+            writer,
+            decoder: Decoder::new(maximum_packet_size),
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            version: ProtocolVersion::V311,
+            maximum_packet_size: usize::MAX,
+        }
+    }
+
+    /// The next packet that is whole.
+    pub(crate) fn decode(&mut self) -> Result<Option<Packet>, Violation> {
+        self.decoder.decode(&mut self.input)
+    }
+
+    /// Whether bytes came that are no whole packet yet.
+    pub(crate) fn has_input(&self) -> bool {
+        !self.input.is_empty()
+    }
+
+    /// Bytes that wait to be written.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Writes a packet that is no PUBLISH to the output buffer.
+    pub(crate) fn send(&mut self, packet: &Packet) -> Result<(), NotSent> {
+        let before = self.output.len();
+        packet.encode(self.version, &mut self.output).map_err(|_| NotSent)?;
+        if self.output.len() - before > self.maximum_packet_size {
+            self.output.truncate(before);
+            return Err(NotSent);
+        }
+        Ok(())
+    }
+
+    /// Writes a PUBLISH to the output buffer.
+    pub(crate) fn publish(&mut self, publish: &PublishView<'_>) -> Result<(), NotSent> {
+        let before = self.output.len();
+        publish.encode(self.version, &mut self.output).map_err(|_| NotSent)?;
+        if self.output.len() - before > self.maximum_packet_size {
+            self.output.truncate(before);
+            return Err(NotSent);
+        }
+        Ok(())
+    }
+
+    /// Reads once and writes once, whichever is possible first; `None` where that side is not wanted.
+    pub(crate) async fn turn(&mut self, read: bool) -> io::Result<Turned> {
+        let write = !self.output.is_empty();
+        if read {
+            // Reclaims what was consumed before it grows.
+            self.input.reserve(if self.input.is_empty() {
+                READ_SIZE
+            } else {
+                READ_SIZE / 4
+            });
+        }
+        tokio::select! {
+            written = self.writer.write_buf(&mut self.output), if write => {
+                let written = written?;
+                if written == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                if self.output.is_empty() && self.output.capacity() > KEPT_CAPACITY {
+                    self.output = BytesMut::new();
+                }
+                Ok(Turned::Written(written))
+            }
+            count = self.reader.read_buf(&mut self.input), if read => {
+                Ok(match count? {
+                    0 => Turned::End,
+                    count => Turned::Read(count),
+                })
+            }
+            else => std::future::pending().await,
+        }
+    }
+
+    /// Writes what is left, tells the client that this was all, and lets it read it, all within a bound.
+    pub(crate) async fn farewell(mut self) {
+        let last_words = async {
+            self.writer.write_all_buf(&mut self.output).await?;
+            self.writer.shutdown().await?;
+            // Closing a socket with unread input would reset it, and the client might never see the last packet.
+            loop {
+                self.input.clear();
+                if self.reader.read_buf(&mut self.input).await? == 0 {
+                    return Ok::<_, io::Error>(());
+                }
+            }
+        };
+        // A client that does not read its last packet, or keeps sending, has had its time.
+        let _ = tokio::time::timeout(FAREWELL, last_words).await;
+    }
+}
+
+/// What one turn of a connection did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turned {
+    Read(usize),
+    Written(usize),
+    /// The client closed its side.
+    End,
+}
