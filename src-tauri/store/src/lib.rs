@@ -1,1 +1,30 @@
+//! The journal: every message, every event and the retained set, in SQLite. The only crate that knows SQL.
 //!
+//! Records go into a queue ([`Store`] implements the broker's `Journal`); one thread takes them out, commits them in
+//! batches, and tells how far it is. Whoever reads has connections of their own, so that neither waits for the other.
+
+mod directory;
+mod error;
+mod history;
+mod ledger;
+mod moment;
+mod names;
+mod open;
+mod options;
+mod properties;
+mod queue;
+mod readers;
+mod schema;
+mod store;
+mod topics;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use directory::SetAside;
+pub use error::{OpenError, ReadError, Unkept};
+pub use history::{MessageId, Search, SearchHandle, SearchProgress, StoredEvent, StoredMessage, TopicMessages};
+pub use open::Kept;
+pub use options::{Durability, Options, UnknownDurability};
+pub use store::{Opened, Statistics, Store};

@@ -1,0 +1,158 @@
+//! The data directory: made for its owner alone, locked against a second Nightjar.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nightjar_broker::Timestamp;
+
+use crate::OpenError;
+use crate::moment;
+
+const LOCK: &str = "nightjar.lock";
+const DATABASE: &str = "nightjar.db";
+const DAMAGED: &str = "nightjar.damaged";
+/// What SQLite puts beside a database.
+const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+
+/// A data directory that is ours for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// A database that could not be used, and was renamed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it is now.
+    pub file: PathBuf,
+    /// What is wrong with it: "the file is not a database of Nightjar".
+    pub reason: String,
+}
+
+impl Directory {
+    /// Makes the directory if it is missing, and locks it.
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        let unusable = |source| OpenError::Directory {
+            directory: path.to_owned(),
+            source,
+        };
+        if !path.is_dir() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(path)
+                .map_err(unusable)?;
+        }
+        let lock = lock(path, unusable)?;
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+
+    /// Makes the database file if it is missing, and closes it to others. SQLite gives what it puts beside it the same
+    /// permissions.
+    pub(crate) fn secure_database(&self) -> Result<(), OpenError> {
+        let secure = |file: &Path| {
+            let file = owner_only().create(true).open(file)?;
+            let mut permissions = file.metadata()?.permissions();
+            if permissions.mode() & 0o077 != 0 {
+                permissions.set_mode(0o600);
+                file.set_permissions(permissions)?;
+            }
+            Ok(())
+        };
+        secure(&self.database()).map_err(|source| OpenError::from_io(&self.database(), source))?;
+        for companion in COMPANIONS {
+            let file = beside(&self.database(), companion);
+            if file.exists() {
+                secure(&file).map_err(|source| OpenError::from_io(&file, source))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Renames the database and what belongs to it to a dated name.
+    pub(crate) fn set_aside(&self, now: Timestamp, reason: String) -> Result<SetAside, OpenError> {
+        let dated = moment::utc(now).replace(':', "-");
+        let file = (1..)
+            .map(|attempt| match attempt {
+                1 => self.path.join(format!("nightjar-{dated}.db")),
+                _ => self.path.join(format!("nightjar-{dated}-{attempt}.db")),
+            })
+            .find(|file| !file.exists())
+            .expect("an endless sequence of names has one that is free");
+        // The companions first: a database without its log is the older state of it, a log without its database is
+        // nothing, and a log beside another database would damage that.
+        for companion in COMPANIONS {
+            let from = beside(&self.database(), companion);
+            if from.exists() {
+                let to = beside(&file, companion);
+                fs::rename(&from, to).map_err(|source| OpenError::from_io(&from, source))?;
+            }
+        }
+        fs::rename(self.database(), &file).map_err(|source| OpenError::from_io(&self.database(), source))?;
+        let _ = fs::remove_file(self.path.join(DAMAGED));
+        Ok(SetAside { file, reason })
+    }
+
+    /// Leaves a note that the database turned out to be damaged while it was in use, so that the next start sets it
+    /// aside: damage in the middle of a large file is not found by looking at its ends.
+    pub(crate) fn note_damage(&self) {
+        let _ = owner_only().create(true).open(self.path.join(DAMAGED));
+    }
+
+    pub(crate) fn damage_was_noted(&self) -> bool {
+        self.path.join(DAMAGED).exists()
+    }
+
+    /// Bytes of the database with its log.
+    pub(crate) fn database_size(&self) -> u64 {
+        let database = self.database();
+        let size = |file: &Path| fs::metadata(file).map_or(0, |metadata| metadata.len());
+        size(&database) + size(&beside(&database, "-wal"))
+    }
+}
+
+fn beside(database: &Path, companion: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(companion);
+    PathBuf::from(name)
+}
+
+fn owner_only() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    options
+}
+
+fn lock(directory: &Path, unusable: impl Fn(io::Error) -> OpenError) -> Result<File, OpenError> {
+    let mut file = owner_only()
+        .create(true)
+        .open(directory.join(LOCK))
+        .map_err(&unusable)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::Error(source)) => return Err(unusable(source)),
+        Err(TryLockError::WouldBlock) => {
+            let mut process = String::new();
+            let _ = file.read_to_string(&mut process);
+            return Err(OpenError::InUse {
+                directory: directory.to_owned(),
+                process: process.trim().parse().ok(),
+            });
+        }
+    }
+    // The number is for the other's message only, so that a full disk is no reason to stop here.
+    let _ = file.set_len(0);
+    let _ = file.rewind();
+    let _ = writeln!(file, "{}", std::process::id());
+    Ok(file)
+}

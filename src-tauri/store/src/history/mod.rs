@@ -1,0 +1,16 @@
+//! Reading what was written: single messages, those of a topic, searches, events.
+
+mod blocks;
+mod contains;
+mod events;
+mod found;
+mod message;
+mod search;
+mod topic;
+
+pub use events::StoredEvent;
+pub use message::{MessageId, StoredMessage};
+pub use search::{Search, SearchHandle, SearchProgress};
+pub use topic::TopicMessages;
+
+pub(crate) use message::read_message;

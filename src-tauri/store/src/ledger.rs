@@ -1,0 +1,367 @@
+//! Writes records to the tables, a batch in a transaction. Knows nothing of queues and threads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use nightjar_broker::{Event, Message, Record};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
+
+use crate::history::read_message;
+use crate::names::{ClientNumbers, KnownTopic, Slot, TopicNumbers};
+use crate::open::Kept;
+use crate::{properties, schema};
+
+/// The writing connection, and what is known of the tables so that they need not be asked.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    connection: Connection,
+    topics: TopicNumbers,
+    clients: ClientNumbers,
+    ends: Ends,
+    /// For the batch at hand; kept for their allocations.
+    slots: Vec<Slot>,
+    retained: HashMap<i64, Option<i64>>,
+    column: Vec<u8>,
+}
+
+/// Where the tables end.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    next_message: i64,
+    next_event: i64,
+    /// Times of the messages of the block that is not full yet.
+    block: Option<Span>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    earliest: i64,
+    latest: i64,
+}
+
+impl Span {
+    fn with(span: Option<Self>, time: i64) -> Self {
+        let span = span.unwrap_or(Self {
+            earliest: time,
+            latest: time,
+        });
+        Self {
+            earliest: span.earliest.min(time),
+            latest: span.latest.max(time),
+        }
+    }
+}
+
+/// The messages that the tables hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) first: i64,
+    /// `first` - 1 where there is none.
+    pub(crate) last: i64,
+}
+
+impl Ledger {
+    /// Takes over a database of the newest version, and counts what was not counted when it was left.
+    pub(crate) fn new(mut connection: Connection) -> rusqlite::Result<Self> {
+        connection.set_prepared_statement_cache_capacity(64);
+        count_topics(&mut connection)?;
+        let next = |table: &str| -> rusqlite::Result<i64> {
+            let last: Option<i64> =
+                connection.query_row(&format!("SELECT max(id) FROM {table}"), (), |row| row.get(0))?;
+            Ok(last.unwrap_or(0) + 1)
+        };
+        let next_message = next("message")?;
+        let next_event = next("event")?;
+        let block = connection.query_row(
+            "SELECT min(time_us), max(time_us) FROM message WHERE id >= ?1",
+            [next_message / schema::BLOCK * schema::BLOCK],
+            |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?)),
+        )?;
+        let block = block.map(|(earliest, latest)| Span { earliest, latest });
+        Ok(Self {
+            connection,
+            topics: TopicNumbers::default(),
+            clients: ClientNumbers::default(),
+            ends: Ends {
+                next_message,
+                next_event,
+                block,
+            },
+            slots: Vec::new(),
+            retained: HashMap::new(),
+            column: Vec::new(),
+        })
+    }
+
+    /// Commits the records as one transaction, or leaves the tables as they were.
+    pub(crate) fn commit(&mut self, records: &[Record]) -> rusqlite::Result<()> {
+        let ends = self.ends;
+        let known = self.topics.len();
+        self.slots.clear();
+        self.retained.clear();
+        match self.write(records) {
+            Ok(()) => {
+                let mut id = ends.next_message;
+                for &slot in &self.slots {
+                    let topic = self.topics.topic(slot);
+                    topic.uncounted += 1;
+                    topic.last_message = id;
+                    id += 1;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.ends = ends;
+                self.topics.truncate(known);
+                self.clients.clear();
+                Err(error)
+            }
+        }
+    }
+
+    fn write(&mut self, records: &[Record]) -> rusqlite::Result<()> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        {
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO message (id, time_us, topic_id, client_id, qos, retain, matched, properties, payload)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?;
+            let mut insert_event = transaction.prepare_cached(
+                "INSERT INTO event (id, time_us, client_id, kind, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?;
+            let mut insert_block = transaction.prepare_cached("INSERT OR REPLACE INTO block VALUES (?1, ?2, ?3)")?;
+            let mut find_topic = transaction.prepare_cached("SELECT id FROM topic WHERE name = ?1")?;
+            let mut insert_topic = transaction.prepare_cached("INSERT INTO topic (name) VALUES (?1)")?;
+            let mut find_client = transaction.prepare_cached("SELECT id FROM client WHERE name = ?1")?;
+            let mut insert_client = transaction.prepare_cached("INSERT INTO client (name) VALUES (?1)")?;
+
+            for record in records {
+                match record {
+                    Record::Message { message, matched } => {
+                        let slot = self.topics.find(&message.topic, &mut find_topic, &mut insert_topic)?;
+                        let topic = self.topics.topic(slot).id;
+                        let client = self
+                            .clients
+                            .find(&message.publisher, &mut find_client, &mut insert_client)?;
+                        let id = self.ends.next_message;
+                        insert_message(&mut insert, &mut self.column, id, topic, client, message, *matched)?;
+                        if message.retain {
+                            self.retained.insert(topic, (!message.payload.is_empty()).then_some(id));
+                        }
+                        let span = Span::with(self.ends.block, message.received.micros());
+                        self.ends.next_message += 1;
+                        self.ends.block = if self.ends.next_message % schema::BLOCK == 0 {
+                            insert_block.execute((id / schema::BLOCK, span.earliest, span.latest))?;
+                            None
+                        } else {
+                            Some(span)
+                        };
+                        self.slots.push(slot);
+                    }
+                    Record::Event(event) => {
+                        let client = match &event.client {
+                            None => None,
+                            Some(client) => Some(self.clients.find(client, &mut find_client, &mut insert_client)?),
+                        };
+                        let Event { time, kind, detail, .. } = event;
+                        let id = self.ends.next_event;
+                        insert_event.execute(params![id, time.micros(), client, kind.name(), detail])?;
+                        self.ends.next_event += 1;
+                    }
+                }
+            }
+            let mut retain = transaction.prepare_cached("INSERT OR REPLACE INTO retained VALUES (?1, ?2)")?;
+            let mut clear = transaction.prepare_cached("DELETE FROM retained WHERE topic_id = ?1")?;
+            for (topic, message) in self.retained.drain() {
+                match message {
+                    Some(message) => retain.execute((topic, message))?,
+                    None => clear.execute([topic])?,
+                };
+            }
+        }
+        transaction.commit()
+    }
+
+    /// What the writer knows of the topics of the messages that were committed last, in their order.
+    pub(crate) fn for_each_topic(&mut self, mut visit: impl FnMut(usize, &mut KnownTopic)) {
+        for (index, &slot) in self.slots.iter().enumerate() {
+            visit(index, self.topics.topic(slot));
+        }
+    }
+
+    /// Writes the counts of topics that changed, so that the next start need not count.
+    pub(crate) fn write_counts(&mut self) -> rusqlite::Result<()> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        {
+            let mut update = transaction
+                .prepare_cached("UPDATE topic SET messages = messages + ?2, last_message = ?3 WHERE id = ?1")?;
+            for topic in self.topics.uncounted() {
+                update.execute((topic.id, topic.uncounted as i64, topic.last_message))?;
+            }
+            set_counted_through(&transaction, self.ends.next_message - 1)?;
+        }
+        transaction.commit()?;
+        self.topics.set_counted();
+        if self.topics.are_too_many() {
+            self.topics.clear();
+        }
+        Ok(())
+    }
+
+    /// Whether the numbers of topics take so much room that [`Self::write_counts`] should forget them.
+    pub(crate) fn remembers_too_much(&self) -> bool {
+        self.topics.are_too_many()
+    }
+
+    /// Deletes the oldest messages that no topic retains, up to `count`, and their blocks. Returns the topics that
+    /// lost messages, and how many each.
+    pub(crate) fn drop_oldest(&mut self, count: i64) -> rusqlite::Result<Vec<(String, u64)>> {
+        self.write_counts()?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let chosen = "SELECT id FROM message WHERE id NOT IN (SELECT message_id FROM retained) ORDER BY id LIMIT ?1";
+        let lost = {
+            let mut select = transaction.prepare_cached(&format!(
+                "SELECT topic.id, topic.name, count(*) FROM message JOIN topic ON topic.id = topic_id
+                 WHERE message.id IN ({chosen}) GROUP BY topic.id"
+            ))?;
+            let rows = select.query_map([count], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?)))?;
+            rows.collect::<rusqlite::Result<Vec<(i64, String, u64)>>>()?
+        };
+        {
+            let mut update = transaction.prepare_cached("UPDATE topic SET messages = messages - ?2 WHERE id = ?1")?;
+            for (topic, _, count) in &lost {
+                update.execute((topic, *count as i64))?;
+            }
+        }
+        transaction.execute(&format!("DELETE FROM message WHERE id IN ({chosen})"), [count])?;
+        transaction.commit()?;
+        Ok(lost.into_iter().map(|(_, name, count)| (name, count)).collect())
+    }
+
+    /// The first and the last message.
+    pub(crate) fn extent(&self) -> rusqlite::Result<Extent> {
+        let first: Option<i64> = self
+            .connection
+            .query_row("SELECT min(id) FROM message", (), |row| row.get(0))?;
+        let last = self.ends.next_message - 1;
+        Ok(Extent {
+            first: first.unwrap_or(last + 1),
+            last,
+        })
+    }
+
+    /// How many messages there are; all must be counted.
+    pub(crate) fn messages(&self) -> rusqlite::Result<u64> {
+        let sum = self
+            .connection
+            .query_row("SELECT coalesce(sum(messages), 0) FROM topic", (), |row| row.get(0))?;
+        Ok(sum)
+    }
+
+    /// Bytes of the database, without what deleted messages have left free.
+    pub(crate) fn size(&self) -> rusqlite::Result<u64> {
+        let pragma = |name: &str| -> rusqlite::Result<u64> {
+            self.connection
+                .query_row(&format!("PRAGMA {name}"), (), |row| row.get(0))
+        };
+        Ok((pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?)
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) fn last_message(&self) -> i64 {
+        self.ends.next_message - 1
+    }
+}
+
+fn insert_message(
+    insert: &mut CachedStatement<'_>,
+    column: &mut Vec<u8>,
+    id: i64,
+    topic: i64,
+    client: i64,
+    message: &Message,
+    matched: u32,
+) -> rusqlite::Result<()> {
+    insert.raw_bind_parameter(1, id)?;
+    insert.raw_bind_parameter(2, message.received.micros())?;
+    insert.raw_bind_parameter(3, topic)?;
+    insert.raw_bind_parameter(4, client)?;
+    insert.raw_bind_parameter(5, message.qos.level())?;
+    insert.raw_bind_parameter(6, message.retain)?;
+    insert.raw_bind_parameter(7, matched)?;
+    match &message.properties {
+        None => insert.raw_bind_parameter(8, None::<&[u8]>)?,
+        Some(properties) => {
+            column.clear();
+            properties::encode(properties, column);
+            insert.raw_bind_parameter(8, column.as_slice())?;
+        }
+    }
+    insert.raw_bind_parameter(9, &message.payload[..])?;
+    insert.raw_execute()?;
+    Ok(())
+}
+
+/// Counts the messages that came after `topic.messages` was written last: after a crash, the last few seconds' worth.
+fn count_topics(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let through: Option<i64> = transaction
+        .query_row("SELECT value FROM meta WHERE name = 'counted_through'", (), |row| {
+            row.get(0)
+        })
+        .optional()?;
+    let last: Option<i64> = transaction.query_row("SELECT max(id) FROM message", (), |row| row.get(0))?;
+    let last = last.unwrap_or(0);
+    if through.unwrap_or(0) < last {
+        transaction.execute(
+            "UPDATE topic SET messages = topic.messages + fresh.messages, last_message = fresh.last_message
+             FROM (SELECT topic_id, count(*) AS messages, max(id) AS last_message
+                   FROM message NOT INDEXED WHERE id > ?1 GROUP BY topic_id) AS fresh
+             WHERE fresh.topic_id = topic.id",
+            [through.unwrap_or(0)],
+        )?;
+        set_counted_through(&transaction, last)?;
+    }
+    transaction.commit()
+}
+
+fn set_counted_through(connection: &Connection, last: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO meta VALUES ('counted_through', ?1)")?
+        .execute([last])?;
+    Ok(())
+}
+
+/// What the broker gets back when it starts.
+pub(crate) fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
+    let mut select = connection.prepare(
+        "SELECT message.time_us, topic.name, client.name, qos, retain, properties, payload
+         FROM retained
+         JOIN message ON message.id = retained.message_id
+         JOIN topic ON topic.id = retained.topic_id
+         JOIN client ON client.id = message.client_id",
+    )?;
+    let mut rows = select.query(())?;
+    let mut retained = Vec::new();
+    while let Some(row) = rows.next()? {
+        retained.extend(read_message(row)?.map(Arc::new));
+    }
+    let ever_connected = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'connected')",
+        (),
+        |row| row.get(0),
+    )?;
+    Ok(Kept {
+        retained,
+        ever_connected,
+    })
+}

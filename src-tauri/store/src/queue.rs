@@ -1,0 +1,244 @@
+//! What waits for the writer: a list behind a short lock, bounded in bytes. Appending never waits for the disk.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use nightjar_broker::{Message, Record, Sequence, Timestamp};
+use nightjar_mqtt::{QoS, TopicName};
+use parking_lot::{Condvar, Mutex};
+
+/// How long records that nobody waits for (QoS 0, events) may stay for company.
+const LINGER: Duration = Duration::from_millis(50);
+/// Bytes at which the writer is woken even so.
+const ENOUGH: usize = 4 << 20;
+/// Bytes that an event holds beside its text.
+const EVENT_OVERHEAD: usize = 128;
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    inner: Mutex<Inner>,
+    filled: Condvar,
+    /// Bytes appended and not committed yet, the batch in the writer's hands included.
+    bytes: AtomicUsize,
+    /// Records of the same.
+    records: AtomicUsize,
+    /// The disk takes nothing at the moment.
+    paused: AtomicBool,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    records: Vec<Record>,
+    /// The sequence of the last record that was taken in.
+    last: Sequence,
+    /// Since when `records` is not empty.
+    since: Option<Instant>,
+    /// Somebody waits for one of `records` to be committed, or there are enough.
+    urgent: bool,
+    closed: bool,
+    gap: Option<Gap>,
+}
+
+/// Records that were not kept because the disk took none.
+#[derive(Debug)]
+pub(crate) struct Gap {
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    pub(crate) messages: u64,
+    pub(crate) events: u64,
+    /// The last retained message of each topic among them: the retained set has no gaps.
+    pub(crate) retained: HashMap<TopicName, Record>,
+}
+
+/// What the writer takes at once.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) records: Vec<Record>,
+    /// The sequence of the last one.
+    pub(crate) last: Sequence,
+    /// Came before `records` ends, and ends before whatever comes after them.
+    pub(crate) gap: Option<Gap>,
+    pub(crate) closed: bool,
+}
+
+/// How long the writer is ready to wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    /// Until there is something to commit, or until then.
+    Until(Instant),
+    /// Take what is there.
+    None,
+}
+
+impl Queue {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            inner: Mutex::default(),
+            filled: Condvar::new(),
+            bytes: AtomicUsize::new(0),
+            records: AtomicUsize::new(0),
+            paused: AtomicBool::new(false),
+            limit,
+        }
+    }
+
+    pub(crate) fn append(&self, records: &mut Vec<Record>) -> Sequence {
+        let weight: usize = records.iter().map(weight).sum();
+        let awaited = records.iter().any(is_awaited);
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            records.clear();
+            return inner.last;
+        }
+        if self.paused.load(Ordering::Relaxed) && self.bytes.load(Ordering::Relaxed) + weight > self.limit {
+            self.append_what_fits(&mut inner, records);
+            return inner.last;
+        }
+        let bytes = self.bytes.fetch_add(weight, Ordering::Relaxed) + weight;
+        self.records.fetch_add(records.len(), Ordering::Relaxed);
+        inner.last.0 += records.len() as u64;
+        inner.records.append(records);
+        let was_empty = inner.since.is_none() && !inner.records.is_empty();
+        if was_empty {
+            inner.since = Some(Instant::now());
+        }
+        let becomes_urgent = !inner.urgent && (awaited || bytes > ENOUGH);
+        inner.urgent |= becomes_urgent;
+        let last = inner.last;
+        drop(inner);
+        if was_empty || becomes_urgent {
+            self.filled.notify_one();
+        }
+        last
+    }
+
+    /// Keeps what must be kept while the disk takes nothing and the queue is full: what somebody waits for, and
+    /// events up to twice the bound.
+    fn append_what_fits(&self, inner: &mut Inner, records: &mut Vec<Record>) {
+        for record in records.drain(..) {
+            let weight = weight(&record);
+            let room = self.bytes.load(Ordering::Relaxed) + weight <= 2 * self.limit;
+            if is_awaited(&record) || (room && matches!(record, Record::Event(_))) {
+                if let (Some(gap), Record::Message { message, .. }) = (&mut inner.gap, &record)
+                    && message.retain
+                {
+                    gap.retained.remove(&message.topic);
+                }
+                self.bytes.fetch_add(weight, Ordering::Relaxed);
+                self.records.fetch_add(1, Ordering::Relaxed);
+                inner.last.0 += 1;
+                inner.since.get_or_insert_with(Instant::now);
+                inner.records.push(record);
+            } else {
+                skip(&mut inner.gap, record);
+            }
+        }
+    }
+
+    /// Takes all that is there, once it is worth a commit. `spare` becomes the queue's list, so that its allocation
+    /// is used again.
+    pub(crate) fn take(&self, spare: Vec<Record>, patience: Patience) -> Taken {
+        debug_assert!(spare.is_empty(), "a spare list holds no records");
+        let mut inner = self.inner.lock();
+        if let Patience::Until(end) = patience {
+            while !inner.closed && !inner.urgent {
+                let due = inner.since.map_or(end, |since| end.min(since + LINGER));
+                if self.filled.wait_until(&mut inner, due).timed_out() {
+                    break;
+                }
+            }
+        }
+        inner.urgent = false;
+        inner.since = None;
+        Taken {
+            records: std::mem::replace(&mut inner.records, spare),
+            last: inner.last,
+            gap: inner.gap.take(),
+            closed: inner.closed,
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.inner.lock().closed
+    }
+
+    /// Waits until the moment, or until the queue is closed.
+    pub(crate) fn wait_for_close(&self, until: Instant) {
+        let mut inner = self.inner.lock();
+        while !inner.closed && !self.filled.wait_until(&mut inner, until).timed_out() {}
+    }
+
+    /// Records were committed, or given up.
+    pub(crate) fn release(&self, records: &[Record]) {
+        let weight = records.iter().map(weight).sum();
+        self.bytes.fetch_sub(weight, Ordering::Relaxed);
+        self.records.fetch_sub(records.len(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+
+    /// From here on nothing is taken in.
+    pub(crate) fn close(&self) {
+        self.inner.lock().closed = true;
+        self.filled.notify_all();
+    }
+
+    /// While the disk takes nothing, publishers of QoS 0 are not held up, as nothing of theirs is going to be
+    /// committed; whoever publishes more than that is, at four times the bound.
+    pub(crate) fn is_behind(&self) -> bool {
+        let limit = if self.paused.load(Ordering::Relaxed) {
+            4 * self.limit
+        } else {
+            self.limit
+        };
+        self.bytes.load(Ordering::Relaxed) > limit
+    }
+
+    pub(crate) fn backlog(&self) -> usize {
+        self.records.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether an acknowledgement waits for the record.
+fn is_awaited(record: &Record) -> bool {
+    matches!(record, Record::Message { message, .. } if message.qos != QoS::AtMostOnce)
+}
+
+pub(crate) fn weight(record: &Record) -> usize {
+    match record {
+        Record::Message { message, .. } => message.weight(),
+        Record::Event(event) => EVENT_OVERHEAD + event.detail.len(),
+    }
+}
+
+fn skip(gap: &mut Option<Gap>, record: Record) {
+    let time = match &record {
+        Record::Message { message, .. } => message.received,
+        Record::Event(event) => event.time,
+    };
+    let gap = gap.get_or_insert_with(|| Gap {
+        from: time,
+        to: time,
+        messages: 0,
+        events: 0,
+        retained: HashMap::new(),
+    });
+    gap.from = gap.from.min(time);
+    gap.to = gap.to.max(time);
+    match record {
+        Record::Event(_) => gap.events += 1,
+        Record::Message { message, matched } => {
+            gap.messages += 1;
+            if message.retain {
+                let message: Arc<Message> = Arc::new(message.detached());
+                gap.retained
+                    .insert(message.topic.clone(), Record::Message { message, matched });
+            }
+        }
+    }
+}

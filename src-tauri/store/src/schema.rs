@@ -1,0 +1,102 @@
+//! The tables, and how older databases come to them: numbered steps, forward only, one transaction each.
+
+use rusqlite::Connection;
+
+/// Marks a database as Nightjar's ("NJar"), so that another program's file is not mistaken for it.
+pub(crate) const APPLICATION_ID: i32 = 0x4e4a_6172;
+
+/// The version that this program writes.
+pub(crate) const VERSION: i32 = MIGRATIONS.len() as i32;
+
+/// Messages whose times one row of `block` sums up.
+pub(crate) const BLOCK: i64 = 4_096;
+
+/// Step n makes a database of version n from one of version n - 1. A step is never changed once it was released.
+///
+/// There are no foreign keys: they would be looked up at each insert, and only this crate writes.
+const MIGRATIONS: &[&str] = &["
+    -- Facts about the file itself.
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+    -- `messages` and `last_message` are true up to the message `counted_through` in meta; what came later is counted
+    -- when the database is opened.
+    CREATE TABLE topic (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        messages INTEGER NOT NULL DEFAULT 0,
+        last_message INTEGER
+    );
+    CREATE TABLE client (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+
+    -- Append only. Ids ascend by one in the order in which the broker took the messages. Times are microseconds since
+    -- 1970 and need not ascend: clocks are set back. `matched` counts the sessions that the message was routed to.
+    CREATE TABLE message (
+        id INTEGER PRIMARY KEY,
+        time_us INTEGER NOT NULL,
+        topic_id INTEGER NOT NULL,
+        client_id INTEGER NOT NULL,
+        qos INTEGER NOT NULL,
+        retain INTEGER NOT NULL,
+        matched INTEGER NOT NULL,
+        properties BLOB,
+        payload BLOB NOT NULL
+    );
+    CREATE INDEX message_topic ON message (topic_id);
+
+    -- The earliest and the latest time of the messages `number` * 4,096 to `number` * 4,096 + 4,095; written once the
+    -- last of them is.
+    CREATE TABLE block (number INTEGER PRIMARY KEY, earliest_us INTEGER NOT NULL, latest_us INTEGER NOT NULL);
+
+    CREATE TABLE retained (topic_id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL);
+
+    CREATE TABLE event (
+        id INTEGER PRIMARY KEY,
+        time_us INTEGER NOT NULL,
+        client_id INTEGER,
+        kind TEXT NOT NULL,
+        detail TEXT NOT NULL
+    );
+    CREATE INDEX event_client ON event (client_id) WHERE client_id IS NOT NULL;
+    CREATE INDEX event_time ON event (time_us);
+"];
+
+/// What a file that SQLite can open turns out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Nothing in it yet.
+    Empty,
+    /// A journal of this version or an older one.
+    Nightjar,
+    /// A journal that a newer Nightjar wrote.
+    Newer,
+    /// Another program's database.
+    Foreign,
+}
+
+pub(crate) fn origin(connection: &Connection) -> rusqlite::Result<Origin> {
+    let application: i32 = connection.query_row("PRAGMA application_id", (), |row| row.get(0))?;
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    Ok(match (application, objects) {
+        (APPLICATION_ID, _) if version(connection)? > VERSION => Origin::Newer,
+        (APPLICATION_ID, _) => Origin::Nightjar,
+        (0, 0) => Origin::Empty,
+        _ => Origin::Foreign,
+    })
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i32> {
+    connection.query_row("PRAGMA user_version", (), |row| row.get(0))
+}
+
+/// Brings the database to [`VERSION`].
+pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let from = usize::try_from(version(connection)?).unwrap_or(0);
+    for (index, step) in MIGRATIONS.iter().enumerate().skip(from) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", index as i32 + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

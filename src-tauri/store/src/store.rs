@@ -1,0 +1,213 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use nightjar_broker::{Journal, Progress, Record, Sequence};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::Options;
+use crate::directory::{Directory, SetAside};
+use crate::error::{OpenError, Unkept, is_damage};
+use crate::open::{self, Database, Kept};
+use crate::queue::Queue;
+use crate::readers::Readers;
+use crate::writer::Writer;
+
+/// The journal, open. Appending and `progress` may be called from anywhere; whatever reads the history blocks on the
+/// disk, so that async code calls it through `spawn_blocking`.
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<usize>>>,
+}
+
+/// What [`Store::open`] gives.
+#[derive(Debug)]
+pub struct Opened {
+    pub store: Arc<Store>,
+    pub kept: Kept,
+    /// A database that could not be used, where there was one; the journal then starts anew.
+    pub set_aside: Option<SetAside>,
+}
+
+/// Numbers about the journal, cheap enough for a few times a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Messages in the history.
+    pub messages: u64,
+    /// Bytes of the database, its log included.
+    pub bytes: u64,
+    /// Records that were appended and are not committed yet.
+    pub backlog: u64,
+}
+
+/// What the writer, the readers and the handles have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) queue: Queue,
+    pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) readers: Readers,
+    directory: Option<Directory>,
+    messages: AtomicU64,
+    first_message: AtomicI64,
+    last_message: AtomicI64,
+    /// Bytes that a history in memory may have, and has.
+    pub(crate) memory_limit: Option<u64>,
+    memory: AtomicU64,
+    #[cfg(test)]
+    pub(crate) page_limit: AtomicU64,
+}
+
+impl Store {
+    /// Opens the journal, or makes one. A damaged or foreign database is set aside.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(options: &Options) -> Result<Opened, OpenError> {
+        let Database {
+            ledger,
+            readers,
+            directory,
+            kept,
+            set_aside,
+        } = open::open(options)?;
+        let unreadable = |error: rusqlite::Error| OpenError::from_database(&options.directory, &error);
+        let extent = ledger.extent().map_err(unreadable)?;
+        let messages = ledger.messages().map_err(unreadable)?;
+        let shared = Arc::new(Shared {
+            queue: Queue::new(options.queue_limit),
+            progress: watch::Sender::new(Progress::default()),
+            readers,
+            memory_limit: directory.is_none().then_some(options.memory_limit),
+            directory,
+            messages: AtomicU64::new(messages),
+            first_message: AtomicI64::new(extent.first),
+            last_message: AtomicI64::new(extent.last),
+            memory: AtomicU64::new(0),
+            #[cfg(test)]
+            page_limit: AtomicU64::new(0),
+        });
+        if let Some(SetAside { file, reason }) = &set_aside {
+            tracing::warn!(file = %file.display(), %reason, "the database was set aside, and a new one started");
+        }
+        let writer = Writer::new(ledger, Arc::clone(&shared));
+        let writer = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run())
+            .map_err(OpenError::Thread)?;
+        Ok(Opened {
+            store: Arc::new(Self {
+                shared,
+                writer: Mutex::new(Some(writer)),
+            }),
+            kept,
+            set_aside,
+        })
+    }
+
+    /// Commits everything that was appended, and closes the database. What is appended later is lost.
+    ///
+    /// # Errors
+    /// Where the disk takes nothing.
+    pub fn close(&self) -> Result<(), Unkept> {
+        self.shared.queue.close();
+        let Some(writer) = self.writer.lock().take() else {
+            return Ok(());
+        };
+        match writer.join() {
+            Ok(0) => Ok(()),
+            Ok(records) => Err(Unkept { records }),
+            Err(_) => Err(Unkept {
+                records: self.shared.queue.backlog(),
+            }),
+        }
+    }
+
+    /// Numbers for the window.
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            messages: self.shared.messages.load(Ordering::Relaxed),
+            bytes: match &self.shared.directory {
+                Some(directory) => directory.database_size(),
+                None => self.shared.memory.load(Ordering::Relaxed),
+            },
+            backlog: self.shared.queue.backlog() as u64,
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "the journal was closed");
+        }
+    }
+}
+
+impl Journal for Store {
+    fn append(&self, records: &mut Vec<Record>) -> Sequence {
+        self.shared.queue.append(records)
+    }
+
+    fn progress(&self) -> watch::Receiver<Progress> {
+        self.shared.progress.subscribe()
+    }
+
+    fn is_behind(&self) -> bool {
+        self.shared.queue.is_behind()
+    }
+}
+
+impl Shared {
+    /// Messages were committed, and this is the last.
+    pub(crate) fn add_messages(&self, count: u64, last: i64) {
+        self.messages.fetch_add(count, Ordering::Relaxed);
+        self.last_message.store(last, Ordering::Release);
+    }
+
+    /// Messages were deleted, and this is the first that is left.
+    pub(crate) fn lose_messages(&self, count: u64, first: i64) {
+        self.messages.fetch_sub(count, Ordering::Relaxed);
+        self.first_message.store(first, Ordering::Release);
+    }
+
+    pub(crate) fn set_memory(&self, bytes: u64) {
+        self.memory.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The first and the last message that are committed.
+    pub(crate) fn extent(&self) -> (i64, i64) {
+        let last = self.last_message.load(Ordering::Acquire);
+        (self.first_message.load(Ordering::Acquire), last)
+    }
+
+    pub(crate) fn messages(&self) -> u64 {
+        self.messages.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_damage(&self, error: &rusqlite::Error) {
+        if let Some(directory) = &self.directory
+            && matches!(
+                error.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+            )
+            && is_damage(error)
+        {
+            directory.note_damage();
+        }
+    }
+
+    /// Lets tests run out of pages, as a full disk would.
+    #[cfg(test)]
+    pub(crate) fn apply_page_limit(&self, connection: &rusqlite::Connection) {
+        let limit = match self.page_limit.load(Ordering::Relaxed) {
+            0 => u64::from(u32::MAX) - 1,
+            limit => limit,
+        };
+        connection
+            .query_row("PRAGMA max_page_count = ?", [limit], |_| Ok(()))
+            .or_else(|_| connection.query_row(&format!("PRAGMA max_page_count = {limit}"), (), |_| Ok(())))
+            .unwrap();
+    }
+}

@@ -1,0 +1,277 @@
+//! The thread that writes: takes what waits, commits it as one transaction, tells how far it is.
+//!
+//! A commit that fails is repeated until it succeeds; meanwhile the journal is paused, and says why.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nightjar_broker::{Event, EventKind, Record, Sequence};
+
+use crate::error::why_paused;
+use crate::ledger::Ledger;
+use crate::moment;
+use crate::queue::{Gap, Patience, Taken, weight};
+use crate::store::Shared;
+
+/// Records and bytes of one transaction: what is acknowledged first must not wait for all that came after it.
+const BATCH_RECORDS: usize = 16_384;
+const BATCH_BYTES: usize = 16 << 20;
+/// How long the disk is left alone after it took nothing.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often the counts of topics are written, in time and in messages: what must be counted after a crash.
+const COUNT_INTERVAL: Duration = Duration::from_secs(10);
+const COUNT_MESSAGES: u64 = 500_000;
+/// How often the live tree is shown what waits while the journal is paused.
+const GLANCE: Duration = Duration::from_millis(100);
+/// Messages that a history in memory deletes at once when it is full.
+const DROPPED_AT_ONCE: i64 = 4_096;
+/// Lists of records longer than this are not kept for the next batch.
+const SPARE: usize = 65_536;
+
+#[derive(Debug)]
+pub(crate) struct Writer {
+    ledger: Ledger,
+    shared: Arc<Shared>,
+    /// Why the last commit failed.
+    paused: Option<Arc<str>>,
+    counted: Instant,
+    uncounted: u64,
+}
+
+/// The journal was closed and the disk takes nothing.
+struct GaveUp;
+
+impl Writer {
+    pub(crate) fn new(ledger: Ledger, shared: Arc<Shared>) -> Self {
+        Self {
+            ledger,
+            shared,
+            paused: None,
+            counted: Instant::now(),
+            uncounted: 0,
+        }
+    }
+
+    /// Runs until the journal is closed. Returns how many records could not be written.
+    pub(crate) fn run(mut self) -> usize {
+        let _guard = TellOfPanic(Arc::clone(&self.shared));
+        let mut spare = Vec::new();
+        let unkept = loop {
+            let taken = self
+                .shared
+                .queue
+                .take(spare, Patience::Until(self.counted + COUNT_INTERVAL));
+            let closed = taken.closed;
+            match self.keep(taken) {
+                Ok(emptied) => spare = emptied,
+                Err(GaveUp) => break self.shared.queue.backlog(),
+            }
+            if closed {
+                break 0;
+            }
+            self.count_topics();
+        };
+        self.finish();
+        unkept
+    }
+
+    /// Commits everything that was taken, and returns the emptied list.
+    fn keep(&mut self, taken: Taken) -> Result<Vec<Record>, GaveUp> {
+        let Taken {
+            mut records, last, gap, ..
+        } = taken;
+        let first = last.0 - records.len() as u64;
+        let mut done = 0;
+        while done < records.len() {
+            let batch = batch_of(&records[done..]);
+            self.commit(batch)?;
+            done += batch.len();
+            let committed = Sequence(first + done as u64);
+            self.shared
+                .progress
+                .send_modify(|progress| progress.committed = committed);
+            self.shared.queue.release(batch);
+            self.show(batch);
+        }
+        if let Some(gap) = gap {
+            let mut records: Vec<Record> = Vec::with_capacity(gap.retained.len() + 1);
+            let event = self.gap_event(&gap);
+            records.extend(gap.retained.into_values());
+            records.push(event);
+            self.commit(&records)?;
+        }
+        records.clear();
+        if records.capacity() > SPARE {
+            records = Vec::new();
+        }
+        Ok(records)
+    }
+
+    /// Commits the records, however often it takes, unless the journal is closed.
+    fn commit(&mut self, records: &[Record]) -> Result<(), GaveUp> {
+        loop {
+            #[cfg(test)]
+            self.shared.apply_page_limit(self.ledger.connection());
+            match self.ledger.commit(records) {
+                Ok(()) => {
+                    self.resume();
+                    self.committed(records);
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.pause(&error);
+                    if self.shared.queue.is_closed() {
+                        return Err(GaveUp);
+                    }
+                    self.wait_for_retry();
+                }
+            }
+        }
+    }
+
+    fn wait_for_retry(&self) {
+        let retry = Instant::now() + RETRY;
+        loop {
+            let now = Instant::now();
+            if now >= retry || self.shared.queue.is_closed() {
+                return;
+            }
+            self.shared.queue.wait_for_close(retry.min(now + GLANCE));
+        }
+    }
+
+    /// Deletes the oldest messages of a history in memory that has become too large.
+    fn stay_in_memory(&mut self) {
+        let Some(limit) = self.shared.memory_limit else { return };
+        let result = (|| {
+            while self.ledger.size()? > limit {
+                let lost = self.ledger.drop_oldest(DROPPED_AT_ONCE)?;
+                let count: u64 = lost.iter().map(|(_, count)| count).sum();
+                if count == 0 {
+                    break;
+                }
+                self.shared.lose_messages(count, self.ledger.extent()?.first);
+            }
+            self.shared.set_memory(self.ledger.size()?);
+            Ok::<_, rusqlite::Error>(())
+        })();
+        if let Err(error) = result {
+            tracing::debug!(%error, "the oldest messages were not deleted");
+        }
+    }
+
+    fn committed(&mut self, records: &[Record]) {
+        let messages = records
+            .iter()
+            .filter(|record| matches!(record, Record::Message { .. }))
+            .count() as u64;
+        self.uncounted += messages;
+        self.shared.add_messages(messages, self.ledger.last_message());
+        self.stay_in_memory();
+    }
+
+    /// Tells the live tree of messages that were committed.
+    fn show(&mut self, _records: &[Record]) {}
+
+    fn pause(&mut self, error: &rusqlite::Error) {
+        let reason: Arc<str> = why_paused(error).into();
+        if self.paused.as_ref() != Some(&reason) {
+            tracing::warn!(%reason, "the journal is paused");
+            self.shared.note_damage(error);
+            self.shared.queue.set_paused(true);
+            self.shared
+                .progress
+                .send_modify(|progress| progress.paused = Some(Arc::clone(&reason)));
+            self.paused = Some(reason);
+        }
+    }
+
+    fn resume(&mut self) {
+        if self.paused.is_some() {
+            tracing::info!("the journal goes on");
+            self.shared.queue.set_paused(false);
+            self.shared.progress.send_modify(|progress| progress.paused = None);
+        }
+        self.paused = None;
+    }
+
+    fn gap_event(&self, gap: &Gap) -> Record {
+        let Gap {
+            from,
+            to,
+            messages,
+            events,
+            ..
+        } = gap;
+        let (from, to) = (moment::utc(*from), moment::utc(*to));
+        Record::Event(Event {
+            time: moment::now(),
+            client: None,
+            kind: EventKind::Broker,
+            detail: format!(
+                "the history has a gap from {from} to {to}: {messages} messages of QoS 0 and {events} events were not \
+                 recorded, because nothing could be written"
+            ),
+        })
+    }
+
+    /// Writes the counts of topics when they are due. They can be counted anew, so that a failure does not matter.
+    fn count_topics(&mut self) {
+        let due = self.counted.elapsed() >= COUNT_INTERVAL
+            || self.uncounted >= COUNT_MESSAGES
+            || self.ledger.remembers_too_much();
+        if !due {
+            return;
+        }
+        self.counted = Instant::now();
+        if self.uncounted > 0 || self.ledger.remembers_too_much() {
+            match self.ledger.write_counts() {
+                Ok(()) => self.uncounted = 0,
+                Err(error) => tracing::debug!(%error, "the counts of topics were not written"),
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        if self.paused.is_none()
+            && let Err(error) = self.ledger.write_counts()
+        {
+            tracing::debug!(%error, "the counts of topics were not written");
+        }
+        self.shared.readers.close_idle();
+        let checkpoint = self
+            .ledger
+            .connection()
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+        if let Err(error) = checkpoint {
+            tracing::debug!(%error, "the log was not moved to the database");
+        }
+    }
+}
+
+/// The first of the records that make one transaction.
+fn batch_of(records: &[Record]) -> &[Record] {
+    let mut bytes = 0;
+    let end = records
+        .iter()
+        .take(BATCH_RECORDS)
+        .position(|record| {
+            bytes += weight(record);
+            bytes > BATCH_BYTES
+        })
+        .unwrap_or(BATCH_RECORDS.min(records.len()));
+    &records[..end.max(1)]
+}
+
+/// Without its writer the journal acknowledges nothing; it must not be silent about that.
+struct TellOfPanic(Arc<Shared>);
+
+impl Drop for TellOfPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let reason = "the journal stopped by an error of its own; restart Nightjar".into();
+            self.0.queue.set_paused(true);
+            self.0.progress.send_modify(|progress| progress.paused = Some(reason));
+        }
+    }
+}
