@@ -10,6 +10,7 @@ use bytes::Bytes;
 use nightjar_mqtt::{PublishProperties, QoS, ReasonCode, TopicFilter, TopicName};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::client_card::{ClientInfo, SubscriptionState};
@@ -34,7 +35,14 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Broker {
     shared: Arc<Shared>,
-    listeners: Arc<Mutex<HashMap<SocketAddr, CancellationToken>>>,
+    listeners: Arc<Mutex<HashMap<SocketAddr, Listening>>>,
+}
+
+/// The task that accepts connections at an address.
+#[derive(Debug)]
+struct Listening {
+    closing: CancellationToken,
+    accepting: JoinHandle<()>,
 }
 
 /// A message that the broker's owner publishes, without a connection.
@@ -60,15 +68,8 @@ impl Broker {
             }
         }
         shared.tasks.spawn(housekeeping::run(Arc::clone(&shared)));
-        shared.record(
-            EventKind::Broker,
-            None,
-            format!("Nightjar {} started", env!("CARGO_PKG_VERSION")),
-        );
-        Self {
-            shared,
-            listeners: Arc::default(),
-        }
+        shared.record(EventKind::Broker, None, format!("Nightjar {} started", env!("CARGO_PKG_VERSION")));
+        Self { shared, listeners: Arc::default() }
     }
 
     /// Accepts connections at an address; port 0 takes a free one. Returns the address as it is.
@@ -79,26 +80,22 @@ impl Broker {
         let listener = listener::bind(address)?;
         let address = listener.local_addr()?;
         let closing = CancellationToken::new();
-        self.listeners.lock().insert(address, closing.clone());
-        self.shared
-            .tasks
-            .spawn(listener::accept(Arc::clone(&self.shared), listener, closing));
-        self.shared
-            .record(EventKind::Broker, None, format!("listening on mqtt://{address}"));
+        let accepting = listener::accept(Arc::clone(&self.shared), listener, closing.clone());
+        let accepting = self.shared.tasks.spawn(accepting);
+        self.listeners.lock().insert(address, Listening { closing, accepting });
+        self.shared.record(EventKind::Broker, None, format!("listening on mqtt://{address}"));
         Ok(address)
     }
 
-    /// Accepts no more connections at an address; those that are there go on. `false` where nothing listened.
-    pub fn close_listener(&self, address: SocketAddr) -> bool {
-        let Some(closing) = self.listeners.lock().remove(&address) else {
-            return false;
-        };
+    /// Accepts no more connections at an address, which is free once this returns; the connections that are there go
+    /// on. `false` where nothing listened.
+    pub async fn close_listener(&self, address: SocketAddr) -> bool {
+        let listening = self.listeners.lock().remove(&address);
+        let Some(Listening { closing, accepting }) = listening else { return false };
         closing.cancel();
-        self.shared.record(
-            EventKind::Broker,
-            None,
-            format!("no longer listening on mqtt://{address}"),
-        );
+        // An error would mean that the task panicked: its socket is closed then, too.
+        let _ = accepting.await;
+        self.shared.record(EventKind::Broker, None, format!("no longer listening on mqtt://{address}"));
         true
     }
 
@@ -124,31 +121,14 @@ impl Broker {
         };
         self.shared.record(EventKind::Broker, None, detail.to_owned());
         let close = Close::by_broker(ReasonCode::NOT_AUTHORIZED, detail);
-        self.shared
-            .registry
-            .evict_where(|address| !access.allows(address), &close);
+        self.shared.registry.evict_where(|address| !access.allows(address), &close);
     }
 
     /// Publishes a message of the owner's; the journal has it once it has reached the sequence.
     pub fn publish(&self, message: OwnMessage) -> Sequence {
-        let OwnMessage {
-            publisher,
-            topic,
-            payload,
-            qos,
-            retain,
-            properties,
-        } = message;
+        let OwnMessage { publisher, topic, payload, qos, retain, properties } = message;
         let received = clock::now().wall;
-        self.shared.publish_one(Message {
-            topic,
-            payload,
-            qos,
-            retain,
-            properties,
-            publisher,
-            received,
-        })
+        self.shared.publish_one(Message { topic, payload, qos, retain, properties, publisher, received })
     }
 
     /// Ends a client's connection, or the session of one that is away; `false` where there is neither.
@@ -162,11 +142,7 @@ impl Broker {
         };
         let client = ended.client.clone();
         self.shared.end_session(ended);
-        self.shared.record(
-            EventKind::Expired,
-            Some(&client),
-            "the session was ended by the broker's owner".to_owned(),
-        );
+        self.shared.record(EventKind::Expired, Some(&client), "the session was ended by the broker's owner".to_owned());
         true
     }
 
@@ -177,23 +153,14 @@ impl Broker {
 
     /// One client.
     pub fn client(&self, client: &str) -> Option<ClientInfo> {
-        self.shared
-            .registry
-            .find(client)
-            .map(|(card, outbox)| card.info(&outbox))
+        self.shared.registry.find(client).map(|(card, outbox)| card.info(&outbox))
     }
 
     /// A client's subscriptions, by Topic Filter; `None` where there is no such session.
     pub fn subscriptions(&self, client: &str) -> Option<Vec<(TopicFilter, SubscriptionState)>> {
         let (card, _) = self.shared.registry.find(client)?;
         let about = card.about.lock();
-        Some(
-            about
-                .subscriptions
-                .iter()
-                .map(|(filter, state)| (filter.clone(), *state))
-                .collect(),
-        )
+        Some(about.subscriptions.iter().map(|(filter, state)| (filter.clone(), *state)).collect())
     }
 
     /// Clients that are connected, and sessions in all.
@@ -208,11 +175,7 @@ impl Broker {
     /// Calls `found` for every Retained Message but the broker's own, in the order of their topics, while nobody can
     /// change them: be quick.
     pub fn visit_retained(&self, mut found: impl FnMut(&Arc<Message>)) {
-        self.shared
-            .router
-            .retained
-            .read()
-            .visit_all(&mut |message| found(message));
+        self.shared.router.retained.read().visit_all(&mut |message| found(message));
     }
 
     /// The Retained Message of a topic.
@@ -226,17 +189,13 @@ impl Broker {
         self.listeners.lock().clear();
         self.shared.stopping.cancel();
         self.shared.tasks.close();
-        if tokio::time::timeout(STOP_PATIENCE, self.shared.tasks.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(STOP_PATIENCE, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!(connections = self.shared.tasks.len(), "connections did not end in time");
         }
         for (client, will) in self.shared.registry.take_all_wills() {
             self.shared.publish_will(&client, *will);
         }
         self.shared.report_drops();
-        self.shared
-            .record(EventKind::Broker, None, "Nightjar stopped".to_owned());
+        self.shared.record(EventKind::Broker, None, "Nightjar stopped".to_owned());
     }
 }

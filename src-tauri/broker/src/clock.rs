@@ -16,10 +16,7 @@ impl Moment {
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        Self {
-            steady: self.steady + duration,
-            wall: Timestamp::from_micros(self.wall.micros().saturating_add(micros)),
-        }
+        Self { steady: self.steady + duration, wall: Timestamp::from_micros(self.wall.micros().saturating_add(micros)) }
     }
 }
 
@@ -28,8 +25,5 @@ impl Moment {
 pub fn now() -> Moment {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let micros = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
-    Moment {
-        steady: Instant::now(),
-        wall: Timestamp::from_micros(micros),
-    }
+    Moment { steady: Instant::now(), wall: Timestamp::from_micros(micros) }
 }

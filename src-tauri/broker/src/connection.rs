@@ -46,16 +46,11 @@ where
         return;
     };
     wire.version = connect.version;
-    wire.maximum_packet_size = connect
-        .properties
-        .maximum_packet_size
-        .map_or(usize::MAX, |size| size as usize);
+    wire.maximum_packet_size = connect.properties.maximum_packet_size.map_or(usize::MAX, |size| size as usize);
     match handshake::admit(&shared, &connect, address) {
         Ok((client, assigned)) => {
             let span = tracing::info_span!("client", id = &*client);
-            attend(shared, wire, connect, client, assigned, address)
-                .instrument(span)
-                .await;
+            attend(shared, wire, connect, client, assigned, address).instrument(span).await;
         }
         Err(refusal) => {
             let client = ClientIdentifier::new(&connect.client_identifier);
@@ -70,11 +65,7 @@ where
 fn refuse(shared: &Shared, client: Option<&ClientIdentifier>, address: SocketAddr, refusal: &Refusal) {
     add(&shared.counters.refused_connections, 1);
     let client = client.filter(|client| !client.is_empty());
-    shared.record(
-        EventKind::Refused,
-        client,
-        format!("from {address}: {}: {}", refusal.reason, refusal.detail),
-    );
+    shared.record(EventKind::Refused, client, format!("from {address}: {}: {}", refusal.reason, refusal.detail));
 }
 
 /// Waits for CONNECT; `None` where it did not come, which is then on record.
@@ -88,9 +79,7 @@ where
             match wire.decode() {
                 Ok(Some(Packet::Connect(connect))) => return Ok(connect),
                 Ok(Some(other)) => {
-                    return Err(Some(Violation::FirstPacketNotConnect {
-                        packet: other.packet_type(),
-                    }));
+                    return Err(Some(Violation::FirstPacketNotConnect { packet: other.packet_type() }));
                 }
                 Ok(None) => {}
                 Err(violation) => return Err(Some(violation)),
@@ -111,18 +100,11 @@ where
         Ok(Err(Some(violation))) => {
             add(&shared.counters.refused_connections, 1);
             let reason = violation.reason_code();
-            shared.record(
-                EventKind::Violation,
-                None,
-                format!("from {address}: {reason}: {violation}"),
-            );
+            shared.record(EventKind::Violation, None, format!("from {address}: {reason}: {violation}"));
             if reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
                 // In the form of 3.1.1, which is what a client of an unknown version most likely reads
                 // [MQTT-3.1.2-2].
-                let refusal = Refusal {
-                    reason,
-                    detail: String::new(),
-                };
+                let refusal = Refusal { reason, detail: String::new() };
                 let _ = wire.send(&Packet::ConnAck(Box::new(handshake::refusal(&refusal))));
                 while matches!(wire.turn(false).await, Ok(Turned::Written(_))) && wire.unwritten() > 0 {}
             }
@@ -132,29 +114,13 @@ where
         Ok(Err(None)) if !wire.has_input() => None,
         Ok(Err(None)) => {
             let detail = "the connection ended before CONNECT was whole".to_owned();
-            refuse(
-                shared,
-                None,
-                address,
-                &Refusal {
-                    reason: ReasonCode::MALFORMED_PACKET,
-                    detail,
-                },
-            );
+            refuse(shared, None, address, &Refusal { reason: ReasonCode::MALFORMED_PACKET, detail });
             None
         }
         Err(_elapsed) => {
             let seconds = shared.limits.connect_timeout.as_secs();
             let detail = format!("no whole CONNECT came within {seconds} s [MQTT-3.1.4-1]");
-            refuse(
-                shared,
-                None,
-                address,
-                &Refusal {
-                    reason: ReasonCode::MAXIMUM_CONNECT_TIME,
-                    detail,
-                },
-            );
+            refuse(shared, None, address, &Refusal { reason: ReasonCode::MAXIMUM_CONNECT_TIME, detail });
             None
         }
     }
@@ -184,10 +150,8 @@ async fn attend<R, W>(
         )
     };
     let clean_start = connect.clean_start;
-    let Claimed { seat, previous } = shared
-        .registry
-        .claim(&client, address, clean_start, takeover, &new_outbox, &new_card)
-        .await;
+    let Claimed { seat, previous } =
+        shared.registry.claim(&client, address, clean_start, takeover, &new_outbox, &new_card).await;
 
     let now = clock::now();
     let link = handshake::link(&shared, &connect, now.steady);
@@ -197,12 +161,7 @@ async fn attend<R, W>(
         // A session that ended with its connection does not go on either [MQTT-3.1.2-23].
         if clean_start || previous.session.expiry_interval == 0 {
             let Previous { outbox, card, .. } = previous;
-            shared.end_session(Ended {
-                client: client.clone(),
-                outbox,
-                card,
-                will: None,
-            });
+            shared.end_session(Ended { client: client.clone(), outbox, card, will: None });
             shared.registry.renew(&client, &new_outbox, &new_card);
             None
         } else {
@@ -211,11 +170,7 @@ async fn attend<R, W>(
     });
     let session_present = resumable.is_some();
     let (session, outbox, card) = match resumable {
-        Some(Previous {
-            mut session,
-            outbox,
-            card,
-        }) => {
+        Some(Previous { mut session, outbox, card }) => {
             session.resume(expiry_interval, link, now, &mut actions);
             let about = &mut *card.about.lock();
             about.connected = true;
@@ -225,11 +180,7 @@ async fn attend<R, W>(
         }
         None => {
             shared.registry.renew(&client, &new_outbox, &new_card);
-            (
-                Session::new(client.clone(), expiry_interval, link),
-                new_outbox,
-                new_card,
-            )
+            (Session::new(client.clone(), expiry_interval, link), new_outbox, new_card)
         }
     };
     outbox.open();
@@ -348,11 +299,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     /// When to look at deadlines again. Packets move the Keep Alive's deadline without touching the timer.
     fn next_look(&self, now: Moment) -> Instant {
         let latest = now.steady + LOOK_AROUND.min(self.shared.limits.stall_timeout);
-        self.session
-            .link()
-            .deadline()
-            .map_or(latest, |deadline| deadline.min(latest))
-            .into()
+        self.session.link().deadline().map_or(latest, |deadline| deadline.min(latest)).into()
     }
 
     fn look_around(&mut self, now: Moment) -> Option<Close> {
@@ -393,9 +340,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 return Some(close);
             }
         }
-        self.card
-            .inflight
-            .store(self.session.inflight() as u32, Ordering::Relaxed);
+        self.card.inflight.store(self.session.inflight() as u32, Ordering::Relaxed);
         None
     }
 
@@ -416,8 +361,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             }
         };
         let sequence = self.shared.finish(&mut self.batch);
-        self.pending
-            .extend(self.due.drain(..).map(|acknowledge| (sequence, acknowledge)));
+        self.pending.extend(self.due.drain(..).map(|acknowledge| (sequence, acknowledge)));
         if self.shared.journal.is_behind() {
             self.hold = Some(sequence);
         }
@@ -444,11 +388,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             match action {
                 Action::Send(packet) => self.answer(&packet),
                 Action::Deliver(outgoing) => self.deliver(&outgoing),
-                Action::Publish {
-                    topic,
-                    publish,
-                    acknowledge,
-                } => {
+                Action::Publish { topic, publish, acknowledge } => {
                     add(&self.shared.counters.messages_in, 1);
                     add(&self.card.messages_in, 1);
                     let message = Message {
@@ -526,21 +466,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         };
         if let Some((drop_reason, reason)) = refused {
             let qos = message.qos;
-            let delivery = Delivery {
-                message: Arc::new(message),
-                qos,
-                retain: false,
-                identifiers: Arc::from([]),
-            };
+            let delivery = Delivery { message: Arc::new(message), qos, retain: false, identifiers: Arc::from([]) };
             self.shared.drop_delivery(&self.outbox, &delivery, drop_reason);
             // Below MQTT 5.0 there is no way to say no: it is acknowledged and goes nowhere (3.3.5).
-            let reason = if self.wire.version == ProtocolVersion::V5 {
-                reason
-            } else {
-                ReasonCode::SUCCESS
-            };
-            self.due
-                .extend(acknowledge.map(|acknowledge| Acknowledge { reason, ..acknowledge }));
+            let reason = if self.wire.version == ProtocolVersion::V5 { reason } else { ReasonCode::SUCCESS };
+            self.due.extend(acknowledge.map(|acknowledge| Acknowledge { reason, ..acknowledge }));
             return;
         }
         if let Some(acknowledge) = acknowledge
@@ -548,10 +478,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         {
             // The journal can't keep it, so that it must not be acknowledged as kept.
             if self.wire.version == ProtocolVersion::V5 {
-                let refusal = Acknowledge {
-                    reason: ReasonCode::QUOTA_EXCEEDED,
-                    ..acknowledge
-                };
+                let refusal = Acknowledge { reason: ReasonCode::QUOTA_EXCEEDED, ..acknowledge };
                 self.session.handle_committed(refusal, &mut self.actions);
             } else {
                 self.session.forget_incoming(acknowledge);
@@ -583,9 +510,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             about.since = now.wall;
             about.last_disconnect = Some(detail.clone());
         }
-        self.card
-            .inflight
-            .store(self.session.inflight() as u32, Ordering::Relaxed);
+        self.card.inflight.store(self.session.inflight() as u32, Ordering::Relaxed);
         self.outbox.close();
         self.shared.record(close.kind, Some(&client), detail);
 
@@ -600,30 +525,18 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 delayed = Some((Duration::from_secs(u64::from(delay)), will));
             }
         }
-        let ended = self
-            .shared
-            .registry
-            .release(&self.seat, self.session, delayed, now.steady);
+        let ended = self.shared.registry.release(&self.seat, self.session, delayed, now.steady);
         if let Some(ended) = ended {
             self.shared.end_session(ended);
         }
 
         if self.wire.version == ProtocolVersion::V5 && !close.client_said_so {
             let reason_string = (!close.detail.is_empty()).then(|| close.detail.into());
-            let properties = DisconnectProperties {
-                reason_string,
-                ..DisconnectProperties::default()
-            };
-            let spoken = Packet::Disconnect(Disconnect {
-                reason_code: close.reason,
-                properties,
-            });
+            let properties = DisconnectProperties { reason_string, ..DisconnectProperties::default() };
+            let spoken = Packet::Disconnect(Disconnect { reason_code: close.reason, properties });
             if self.wire.send(&spoken).is_err() {
                 let properties = DisconnectProperties::default();
-                let _ = self.wire.send(&Packet::Disconnect(Disconnect {
-                    reason_code: close.reason,
-                    properties,
-                }));
+                let _ = self.wire.send(&Packet::Disconnect(Disconnect { reason_code: close.reason, properties }));
             }
         }
         self.wire.farewell().await;

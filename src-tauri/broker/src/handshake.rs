@@ -24,42 +24,22 @@ pub(crate) fn admit(
     connect: &Connect,
     address: SocketAddr,
 ) -> Result<(ClientIdentifier, bool), Refusal> {
-    let refuse = |reason, detail: &str| {
-        Err(Refusal {
-            reason,
-            detail: detail.to_owned(),
-        })
-    };
+    let refuse = |reason, detail: &str| Err(Refusal { reason, detail: detail.to_owned() });
     if !shared.access.read().allows(address) {
-        return refuse(
-            ReasonCode::NOT_AUTHORIZED,
-            "only programs on the broker's own computer may connect",
-        );
+        return refuse(ReasonCode::NOT_AUTHORIZED, "only programs on the broker's own computer may connect");
     }
     if connect.properties.authentication_method.is_some() {
-        return refuse(
-            ReasonCode::BAD_AUTHENTICATION_METHOD,
-            "no enhanced authentication is set up [MQTT-4.12.0-1]",
-        );
+        return refuse(ReasonCode::BAD_AUTHENTICATION_METHOD, "no enhanced authentication is set up [MQTT-4.12.0-1]");
     }
     if shared.registry.count().0 >= shared.limits.maximum_connections {
-        return refuse(
-            ReasonCode::SERVER_BUSY,
-            "the broker has as many connections as it allows",
-        );
+        return refuse(ReasonCode::SERVER_BUSY, "the broker has as many connections as it allows");
     }
     if let Some(will) = &connect.will {
         if is_reserved(&will.topic) {
-            return refuse(
-                ReasonCode::NOT_AUTHORIZED,
-                "the Will Topic begins with $SYS, which is the broker's own",
-            );
+            return refuse(ReasonCode::NOT_AUTHORIZED, "the Will Topic begins with $SYS, which is the broker's own");
         }
         if will.topic.split('/').count() > shared.limits.maximum_topic_levels {
-            return refuse(
-                ReasonCode::TOPIC_NAME_INVALID,
-                "the Will Topic has more levels than the broker allows",
-            );
+            return refuse(ReasonCode::TOPIC_NAME_INVALID, "the Will Topic has more levels than the broker allows");
         }
     }
     if !connect.client_identifier.is_empty() {
@@ -102,11 +82,7 @@ pub(crate) fn session_expiry_interval(connect: &Connect) -> u32 {
 /// What the session has to know of the new connection.
 pub(crate) fn link(shared: &Shared, connect: &Connect, now: std::time::Instant) -> Link {
     let limits = &shared.limits;
-    let receive_maximum = connect
-        .properties
-        .receive_maximum
-        .unwrap_or(u16::MAX)
-        .min(limits.maximum_inflight);
+    let receive_maximum = connect.properties.receive_maximum.unwrap_or(u16::MAX).min(limits.maximum_inflight);
     Link::new(
         connect.version,
         connect.keep_alive,
@@ -126,11 +102,7 @@ pub(crate) fn connection_info(shared: &Shared, connect: &Connect, address: Socke
         keep_alive: connect.keep_alive,
         clean_start: connect.clean_start,
         session_expiry_interval: session_expiry_interval(connect),
-        receive_maximum: connect
-            .properties
-            .receive_maximum
-            .unwrap_or(u16::MAX)
-            .min(shared.limits.maximum_inflight),
+        receive_maximum: connect.properties.receive_maximum.unwrap_or(u16::MAX).min(shared.limits.maximum_inflight),
         will: connect.will.clone(),
     }
 }
@@ -153,22 +125,12 @@ pub(crate) fn welcome(
     };
     // MQTT 3.1 has no Session Present.
     let session_present = session_present && version != ProtocolVersion::V31;
-    ConnAck {
-        session_present,
-        reason_code: ReasonCode::SUCCESS,
-        properties,
-    }
+    ConnAck { session_present, reason_code: ReasonCode::SUCCESS, properties }
 }
 
 /// The CONNACK that does not.
 pub(crate) fn refusal(refusal: &Refusal) -> ConnAck {
-    let properties = ConnAckProperties {
-        reason_string: Some(refusal.detail.as_str().into()),
-        ..ConnAckProperties::default()
-    };
-    ConnAck {
-        session_present: false,
-        reason_code: refusal.reason,
-        properties,
-    }
+    let properties =
+        ConnAckProperties { reason_string: Some(refusal.detail.as_str().into()), ..ConnAckProperties::default() };
+    ConnAck { session_present: false, reason_code: refusal.reason, properties }
 }

@@ -57,14 +57,8 @@ pub struct Forgetful {
 
 impl Forgetful {
     pub fn new() -> Self {
-        let progress = Progress {
-            committed: Sequence(u64::MAX),
-            paused: None,
-        };
-        Self {
-            last: AtomicU64::new(0),
-            progress: watch::Sender::new(progress),
-        }
+        let progress = Progress { committed: Sequence(u64::MAX), paused: None };
+        Self { last: AtomicU64::new(0), progress: watch::Sender::new(progress) }
     }
 }
 

@@ -34,22 +34,15 @@ impl Message {
     /// a retained or queued message lives.
     #[must_use]
     pub fn detached(&self) -> Self {
-        Self {
-            topic: self.topic.detached(),
-            payload: Bytes::copy_from_slice(&self.payload),
-            ..self.clone()
-        }
+        Self { topic: self.topic.detached(), payload: Bytes::copy_from_slice(&self.payload), ..self.clone() }
     }
 
     /// Bytes that it holds, for the bounds of queues: payload, topic and a flat share for the rest.
     pub fn weight(&self) -> usize {
         const OVERHEAD: usize = 128;
         let properties = self.properties.as_ref().map_or(0, |properties| {
-            let user: usize = properties
-                .user_properties
-                .iter()
-                .map(|(name, value)| name.len() + value.len() + 64)
-                .sum();
+            let user: usize =
+                properties.user_properties.iter().map(|(name, value)| name.len() + value.len() + 64).sum();
             user + properties.correlation_data.as_ref().map_or(0, Bytes::len) + 192
         });
         OVERHEAD + self.topic.len() + self.payload.len() + properties

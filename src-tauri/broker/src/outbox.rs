@@ -81,12 +81,7 @@ impl Outbox {
             relaxed_messages: limits.maximum_waiting_messages,
             relaxed_bytes: limits.maximum_waiting_bytes,
         };
-        Self {
-            client,
-            bounds,
-            queues: Mutex::default(),
-            filled: Notify::new(),
-        }
+        Self { client, bounds, queues: Mutex::default(), filled: Notify::new() }
     }
 
     pub(crate) const fn client(&self) -> &ClientIdentifier {
@@ -119,10 +114,7 @@ impl Outbox {
             let delivery = if queues.open {
                 delivery
             } else {
-                Delivery {
-                    message: std::sync::Arc::new(delivery.message.detached()),
-                    ..delivery
-                }
+                Delivery { message: std::sync::Arc::new(delivery.message.detached()), ..delivery }
             };
             queues.assured_bytes += weight;
             queues.assured.push_back((queues.next, delivery));
@@ -130,10 +122,7 @@ impl Outbox {
         queues.next += 1;
         let wake = queues.open && !queues.signalled;
         queues.signalled = true;
-        Pushed {
-            wake,
-            first_drop: false,
-        }
+        Pushed { wake, first_drop: false }
     }
 
     /// Moves messages to `taken`, in order, until `bytes` are reached; at most `window` of them with QoS 1 or 2.
@@ -151,11 +140,7 @@ impl Outbox {
                 (None, Some(_)) => false,
                 (None, None) => break,
             };
-            let next = if from_assured {
-                queues.assured.pop_front()
-            } else {
-                queues.relaxed.pop_front()
-            };
+            let next = if from_assured { queues.assured.pop_front() } else { queues.relaxed.pop_front() };
             let Some((_, delivery)) = next else { break };
             let weight = delivery.message.weight();
             left = left.saturating_sub(weight);
@@ -204,10 +189,7 @@ impl Outbox {
     pub(crate) fn clear(&self) -> Option<DropTally> {
         let queues = &mut *self.queues.lock();
         let count = queues.assured.len() as u64;
-        let example = queues
-            .assured
-            .front()
-            .map(|(_, delivery)| delivery.message.topic.to_string());
+        let example = queues.assured.front().map(|(_, delivery)| delivery.message.topic.to_string());
         queues.open = false;
         queues.assured = VecDeque::new();
         queues.assured_bytes = 0;
@@ -244,14 +226,8 @@ impl Queues {
         self.drops
             .entry(reason)
             .and_modify(|tally| tally.count += 1)
-            .or_insert_with(|| DropTally {
-                count: 1,
-                example: delivery.message.topic.to_string(),
-            });
-        Pushed {
-            wake: false,
-            first_drop,
-        }
+            .or_insert_with(|| DropTally { count: 1, example: delivery.message.topic.to_string() });
+        Pushed { wake: false, first_drop }
     }
 }
 
@@ -275,12 +251,7 @@ mod tests {
             publisher: ClientIdentifier::new("publisher"),
             received: Timestamp::default(),
         };
-        Delivery {
-            message: Arc::new(message),
-            qos,
-            retain: false,
-            identifiers: Arc::from([]),
-        }
+        Delivery { message: Arc::new(message), qos, retain: false, identifiers: Arc::from([]) }
     }
 
     fn outbox(limits: &Limits) -> Outbox {
@@ -294,21 +265,15 @@ mod tests {
         let mut taken = Vec::new();
         let one = delivery(QoS::AtMostOnce, "t").message.weight();
         outbox.take(count * one, window, &mut taken);
-        taken
-            .iter()
-            .map(|delivery| delivery.message.topic.to_string())
-            .collect()
+        taken.iter().map(|delivery| delivery.message.topic.to_string()).collect()
     }
 
     #[test]
     fn keeps_the_order_across_qualities_of_service() {
         let outbox = outbox(&Limits::default());
-        for (qos, topic) in [
-            (QoS::AtMostOnce, "1"),
-            (QoS::ExactlyOnce, "2"),
-            (QoS::AtMostOnce, "3"),
-            (QoS::AtLeastOnce, "4"),
-        ] {
+        for (qos, topic) in
+            [(QoS::AtMostOnce, "1"), (QoS::ExactlyOnce, "2"), (QoS::AtMostOnce, "3"), (QoS::AtLeastOnce, "4")]
+        {
             outbox.push(delivery(qos, topic));
         }
         assert_eq!(take(&outbox, 3, 10), ["1", "2", "3"]);
@@ -339,40 +304,17 @@ mod tests {
     #[test]
     fn drops_and_counts_what_is_over_its_bounds() {
         let one = delivery(QoS::AtLeastOnce, "t").message.weight();
-        let limits = Limits {
-            maximum_queued_bytes: 2 * one,
-            maximum_waiting_messages: 1,
-            ..Limits::default()
-        };
+        let limits = Limits { maximum_queued_bytes: 2 * one, maximum_waiting_messages: 1, ..Limits::default() };
         let outbox = outbox(&limits);
         for _ in 0..4 {
             outbox.push(delivery(QoS::AtLeastOnce, "t"));
         }
         outbox.push(delivery(QoS::AtMostOnce, "u"));
         outbox.push(delivery(QoS::AtMostOnce, "v"));
-        assert_eq!(
-            outbox.waiting(),
-            Waiting {
-                messages: 3,
-                bytes: 3 * one,
-                dropped: 3
-            }
-        );
+        assert_eq!(outbox.waiting(), Waiting { messages: 3, bytes: 3 * one, dropped: 3 });
         let drops = outbox.take_drops();
-        assert_eq!(
-            drops[&DropReason::QueueFull],
-            DropTally {
-                count: 2,
-                example: "t".to_owned()
-            }
-        );
-        assert_eq!(
-            drops[&DropReason::SlowSubscriber],
-            DropTally {
-                count: 1,
-                example: "v".to_owned()
-            }
-        );
+        assert_eq!(drops[&DropReason::QueueFull], DropTally { count: 2, example: "t".to_owned() });
+        assert_eq!(drops[&DropReason::SlowSubscriber], DropTally { count: 1, example: "v".to_owned() });
         assert!(outbox.take_drops().is_empty(), "a drop is reported once");
     }
 
@@ -382,10 +324,7 @@ mod tests {
         outbox.push(delivery(QoS::AtMostOnce, "gone"));
         outbox.push(delivery(QoS::AtLeastOnce, "kept"));
         outbox.close();
-        assert!(
-            !outbox.push(delivery(QoS::ExactlyOnce, "kept too")).wake,
-            "nobody is there to be woken"
-        );
+        assert!(!outbox.push(delivery(QoS::ExactlyOnce, "kept too")).wake, "nobody is there to be woken");
         outbox.push(delivery(QoS::AtMostOnce, "gone"));
         assert_eq!(outbox.waiting().dropped, 0);
         outbox.open();
@@ -398,20 +337,7 @@ mod tests {
         assert_eq!(outbox.clear(), None);
         outbox.push(delivery(QoS::AtLeastOnce, "a"));
         outbox.push(delivery(QoS::AtLeastOnce, "b"));
-        assert_eq!(
-            outbox.clear(),
-            Some(DropTally {
-                count: 2,
-                example: "a".to_owned()
-            })
-        );
-        assert_eq!(
-            outbox.waiting(),
-            Waiting {
-                messages: 0,
-                bytes: 0,
-                dropped: 2
-            }
-        );
+        assert_eq!(outbox.clear(), Some(DropTally { count: 2, example: "a".to_owned() }));
+        assert_eq!(outbox.waiting(), Waiting { messages: 0, bytes: 0, dropped: 2 });
     }
 }

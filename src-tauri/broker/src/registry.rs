@@ -95,11 +95,7 @@ impl Seat {
 
     /// Whether another connection waits that wants the session to go on.
     pub(crate) fn is_resumed(&self) -> bool {
-        self.eviction
-            .lock()
-            .successor
-            .as_ref()
-            .is_some_and(|successor| !successor.clean_start)
+        self.eviction.lock().successor.as_ref().is_some_and(|successor| !successor.clean_start)
     }
 
     fn evict(&self, close: Close, successor: Option<Successor>) {
@@ -158,21 +154,13 @@ impl Registry {
         outbox: &Arc<Outbox>,
         card: &Arc<ClientCard>,
     ) -> Claimed {
-        let seat = Arc::new(Seat {
-            address,
-            eviction: Mutex::default(),
-            evicted: Notify::new(),
-        });
+        let seat = Arc::new(Seat { address, eviction: Mutex::default(), evicted: Notify::new() });
         let (waiting, away, old) = {
             let clients = &mut *self.clients.lock();
             match clients.entries.get_mut(client) {
                 None => {
                     let place = Place::Held(Arc::clone(&seat));
-                    let entry = Entry {
-                        outbox: Arc::clone(outbox),
-                        card: Arc::clone(card),
-                        place,
-                    };
+                    let entry = Entry { outbox: Arc::clone(outbox), card: Arc::clone(card), place };
                     clients.entries.insert(client.clone(), entry);
                     return Claimed { seat, previous: None };
                 }
@@ -200,11 +188,7 @@ impl Registry {
             None => away.map(|away| away.session),
         };
         let (old_outbox, old_card) = old;
-        let previous = session.map(|session| Previous {
-            session,
-            outbox: old_outbox,
-            card: old_card,
-        });
+        let previous = session.map(|session| Previous { session, outbox: old_outbox, card: old_card });
         Claimed { seat, previous }
     }
 
@@ -233,31 +217,17 @@ impl Registry {
             let entry = clients.entries.get(&client)?;
             let (outbox, card) = (Arc::clone(&entry.outbox), Arc::clone(&entry.card));
             let undelivered = successor.handover.send(session).is_err();
-            return undelivered.then_some(Ended {
-                client,
-                outbox,
-                card,
-                will: None,
-            });
+            return undelivered.then_some(Ended { client, outbox, card, will: None });
         }
         let entry = clients.entries.get_mut(&client)?;
         if !survives {
             let entry = clients.entries.remove(&client)?;
             let will = will.map(|(_, will)| will);
-            return Some(Ended {
-                client,
-                outbox: entry.outbox,
-                card: entry.card,
-                will,
-            });
+            return Some(Ended { client, outbox: entry.outbox, card: entry.card, will });
         }
         let expires = (session.expiry_interval != NEVER_EXPIRES)
             .then(|| now + Duration::from_secs(u64::from(session.expiry_interval)));
-        let away = Away {
-            session,
-            will: will.map(|(delay, will)| (now + delay, will)),
-            expires,
-        };
+        let away = Away { session, will: will.map(|(delay, will)| (now + delay, will)), expires };
         if let Some(deadline) = away.deadline() {
             clients.deadlines.insert((deadline, client));
             self.deadlines_changed.notify_one();
@@ -280,22 +250,13 @@ impl Registry {
                 clients.deadlines.insert((deadline, client));
                 break;
             }
-            let Some(Entry {
-                place: Place::Away(away),
-                ..
-            }) = clients.entries.get_mut(&client)
-            else {
+            let Some(Entry { place: Place::Away(away), .. }) = clients.entries.get_mut(&client) else {
                 continue;
             };
             if away.expires.is_some_and(|expires| expires <= now) {
                 let will = away.will.take().map(|(_, will)| will);
                 if let Some(entry) = clients.entries.remove(&client) {
-                    let ended = Ended {
-                        client,
-                        outbox: entry.outbox,
-                        card: entry.card,
-                        will,
-                    };
+                    let ended = Ended { client, outbox: entry.outbox, card: entry.card, will };
                     due.push(Due::Expired(Box::new(ended)));
                 }
                 continue;
@@ -326,10 +287,7 @@ impl Registry {
     /// Asks a client's connection to end; `false` where it has none.
     pub(crate) fn evict(&self, client: &str, close: Close) -> bool {
         match self.clients.lock().entries.get(client) {
-            Some(Entry {
-                place: Place::Held(seat),
-                ..
-            }) => {
+            Some(Entry { place: Place::Held(seat), .. }) => {
                 seat.evict(close, None);
                 true
             }
@@ -351,12 +309,7 @@ impl Registry {
                     clients.deadlines.remove(&(deadline, client.clone()));
                 }
                 let will = away.will.map(|(_, will)| will);
-                Some(Ended {
-                    client,
-                    outbox: entry.outbox,
-                    card: entry.card,
-                    will,
-                })
+                Some(Ended { client, outbox: entry.outbox, card: entry.card, will })
             }
         }
     }
@@ -375,11 +328,7 @@ impl Registry {
     /// How many clients are connected, and how many sessions there are in all.
     pub(crate) fn count(&self) -> (usize, usize) {
         let clients = &*self.clients.lock();
-        let connected = clients
-            .entries
-            .values()
-            .filter(|entry| matches!(entry.place, Place::Held(_)))
-            .count();
+        let connected = clients.entries.values().filter(|entry| matches!(entry.place, Place::Held(_))).count();
         (connected, clients.entries.len())
     }
 
@@ -387,11 +336,7 @@ impl Registry {
     pub(crate) fn infos(&self) -> Vec<ClientInfo> {
         let pairs: Vec<_> = {
             let clients = &*self.clients.lock();
-            clients
-                .entries
-                .values()
-                .map(|entry| (Arc::clone(&entry.card), Arc::clone(&entry.outbox)))
-                .collect()
+            clients.entries.values().map(|entry| (Arc::clone(&entry.card), Arc::clone(&entry.outbox))).collect()
         };
         pairs.iter().map(|(card, outbox)| card.info(outbox)).collect()
     }
@@ -399,9 +344,6 @@ impl Registry {
     /// A client's card and outbox.
     pub(crate) fn find(&self, client: &str) -> Option<(Arc<ClientCard>, Arc<Outbox>)> {
         let clients = &*self.clients.lock();
-        clients
-            .entries
-            .get(client)
-            .map(|entry| (Arc::clone(&entry.card), Arc::clone(&entry.outbox)))
+        clients.entries.get(client).map(|entry| (Arc::clone(&entry.card), Arc::clone(&entry.outbox)))
     }
 }

@@ -146,13 +146,7 @@ impl Router {
             route.retain_as_published |= options.retain_as_published;
             identifiers.extend(subscriber.identifier);
         });
-        by_client
-            .into_values()
-            .map(|(route, identifiers)| Route {
-                identifiers: identifiers.into(),
-                ..route
-            })
-            .collect()
+        by_client.into_values().map(|(route, identifiers)| Route { identifiers: identifiers.into(), ..route }).collect()
     }
 }
 
@@ -171,11 +165,7 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            Self {
-                router: Router::default(),
-                cache: RouteCache::default(),
-                touched: Touched::default(),
-            }
+            Self { router: Router::default(), cache: RouteCache::default(), touched: Touched::default() }
         }
 
         fn client(&self, name: &str) -> Arc<Outbox> {
@@ -185,11 +175,7 @@ mod tests {
         }
 
         fn subscribe(&self, outbox: &Arc<Outbox>, filter: &str, options: SubscriptionOptions, identifier: Option<u32>) {
-            let subscriber = Subscriber {
-                outbox: Arc::clone(outbox),
-                options,
-                identifier,
-            };
+            let subscriber = Subscriber { outbox: Arc::clone(outbox), options, identifier };
             let filter = TopicFilter::new(filter.to_owned()).unwrap();
             self.router.subscribe(&filter, outbox.client().clone(), subscriber);
         }
@@ -215,10 +201,7 @@ mod tests {
     }
 
     fn at(maximum_qos: QoS) -> SubscriptionOptions {
-        SubscriptionOptions {
-            maximum_qos,
-            ..SubscriptionOptions::default()
-        }
+        SubscriptionOptions { maximum_qos, ..SubscriptionOptions::default() }
     }
 
     #[test]
@@ -240,15 +223,7 @@ mod tests {
     fn no_local_keeps_a_clients_own_messages_from_it() {
         let mut world = World::new();
         let outbox = world.client("s");
-        world.subscribe(
-            &outbox,
-            "a",
-            SubscriptionOptions {
-                no_local: true,
-                ..at(QoS::ExactlyOnce)
-            },
-            None,
-        );
+        world.subscribe(&outbox, "a", SubscriptionOptions { no_local: true, ..at(QoS::ExactlyOnce) }, None);
         assert_eq!(world.publish("s", "a", false), 0);
         assert_eq!(world.publish("p", "a", false), 1);
     }
@@ -258,15 +233,7 @@ mod tests {
         let mut world = World::new();
         let (plain, asking) = (world.client("plain"), world.client("asking"));
         world.subscribe(&plain, "a", at(QoS::AtMostOnce), None);
-        world.subscribe(
-            &asking,
-            "a",
-            SubscriptionOptions {
-                retain_as_published: true,
-                ..at(QoS::AtMostOnce)
-            },
-            None,
-        );
+        world.subscribe(&asking, "a", SubscriptionOptions { retain_as_published: true, ..at(QoS::AtMostOnce) }, None);
         assert_eq!(world.publish("p", "a", true), 2);
         assert!(!taken(&plain)[0].retain);
         assert!(taken(&asking)[0].retain);
@@ -279,11 +246,7 @@ mod tests {
         assert_eq!(world.publish("p", "a", false), 0);
         world.subscribe(&outbox, "+", at(QoS::AtMostOnce), None);
         assert_eq!(world.publish("p", "a", false), 1);
-        assert!(
-            world
-                .router
-                .unsubscribe(&TopicFilter::new("+").unwrap(), outbox.client())
-        );
+        assert!(world.router.unsubscribe(&TopicFilter::new("+").unwrap(), outbox.client()));
         assert_eq!(world.publish("p", "a", false), 0);
     }
 

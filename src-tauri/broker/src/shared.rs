@@ -108,12 +108,7 @@ impl Shared {
     pub(crate) fn record(&self, kind: EventKind, client: Option<&ClientIdentifier>, detail: String) {
         let client_text = client.map_or("", |client| &**client);
         tracing::info!(client = client_text, kind = kind.name(), "{detail}");
-        let event = Event {
-            time: clock::now().wall,
-            client: client.cloned(),
-            kind,
-            detail,
-        };
+        let event = Event { time: clock::now().wall, client: client.cloned(), kind, detail };
         self.journal.append(&mut vec![Record::Event(event)]);
     }
 
@@ -144,12 +139,7 @@ impl Shared {
 
     /// Removes what a session that is over leaves in the tree and in its queue.
     pub(crate) fn end_session(&self, ended: Ended) {
-        let Ended {
-            client,
-            outbox,
-            card,
-            will,
-        } = ended;
+        let Ended { client, outbox, card, will } = ended;
         let subscriptions = std::mem::take(&mut card.about.lock().subscriptions);
         for filter in subscriptions.keys() {
             self.router.unsubscribe(filter, &client);
@@ -197,17 +187,11 @@ impl Shared {
 
 fn drop_detail(reason: DropReason, count: u64, example: &str) -> String {
     let messages = if count == 1 { "message" } else { "messages" };
-    format!(
-        "{count} {messages} not delivered: {} (the first on {example})",
-        reason.name()
-    )
+    format!("{count} {messages} not delivered: {} (the first on {example})", reason.name())
 }
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Shared")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Shared").field("limits", &self.limits).finish_non_exhaustive()
     }
 }

@@ -30,11 +30,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.record_subscriptions(subscribe, &reason_codes);
         let properties = SubAckProperties::default();
         let packet_identifier = subscribe.packet_identifier;
-        self.answer(&Packet::SubAck(SubAck {
-            packet_identifier,
-            properties,
-            reason_codes,
-        }));
+        self.answer(&Packet::SubAck(SubAck { packet_identifier, properties, reason_codes }));
     }
 
     fn subscribe_to(&mut self, now: Moment, subscription: &Subscription, identifier: Option<u32>) -> ReasonCode {
@@ -55,11 +51,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             subscriptions.insert(filter.clone(), SubscriptionState { options, identifier });
         }
         let client = self.session.client().clone();
-        let subscriber = Subscriber {
-            outbox: Arc::clone(&self.outbox),
-            options,
-            identifier,
-        };
+        let subscriber = Subscriber { outbox: Arc::clone(&self.outbox), options, identifier };
         let is_new = self.shared.router.subscribe(&filter, client, subscriber);
         let wants_retained = match options.retain_handling {
             RetainHandling::AtSubscribe => true,
@@ -102,28 +94,17 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             })
             .collect();
         let names = unsubscribe.filters.iter().map(|filter| filter.to_string());
-        self.shared
-            .record(EventKind::Unsubscribed, Some(self.session.client()), listed(names));
+        self.shared.record(EventKind::Unsubscribed, Some(self.session.client()), listed(names));
         let properties = SubAckProperties::default();
         let packet_identifier = unsubscribe.packet_identifier;
-        self.answer(&Packet::UnsubAck(UnsubAck {
-            packet_identifier,
-            properties,
-            reason_codes,
-        }));
+        self.answer(&Packet::UnsubAck(UnsubAck { packet_identifier, properties, reason_codes }));
     }
 
     fn record_subscriptions(&self, subscribe: &Subscribe, reason_codes: &[ReasonCode]) {
         let pairs = || subscribe.subscriptions.iter().zip(reason_codes);
-        let granted = pairs()
-            .filter(|(_, reason)| !reason.is_error())
-            .map(|(subscription, _)| {
-                format!(
-                    "{} (QoS {})",
-                    subscription.filter,
-                    subscription.options.maximum_qos.level()
-                )
-            });
+        let granted = pairs().filter(|(_, reason)| !reason.is_error()).map(|(subscription, _)| {
+            format!("{} (QoS {})", subscription.filter, subscription.options.maximum_qos.level())
+        });
         let refused = pairs()
             .filter(|(_, reason)| reason.is_error())
             .map(|(subscription, reason)| format!("{}: {reason}", subscription.filter));
@@ -132,11 +113,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             self.shared.record(EventKind::Subscribed, client, listed(granted));
         }
         if reason_codes.iter().any(|reason| reason.is_error()) {
-            self.shared.record(
-                EventKind::Refused,
-                client,
-                format!("subscription to {}", listed(refused)),
-            );
+            self.shared.record(EventKind::Refused, client, format!("subscription to {}", listed(refused)));
         }
     }
 }

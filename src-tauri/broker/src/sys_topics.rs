@@ -56,17 +56,11 @@ fn values(shared: &Shared, now: Moment) -> Vec<(&'static str, String)> {
         ("$SYS/broker/clients/total", sessions.to_string()),
         ("$SYS/broker/messages/received", totals.messages_in.to_string()),
         ("$SYS/broker/messages/sent", totals.messages_out.to_string()),
-        (
-            "$SYS/broker/publish/messages/dropped",
-            totals.dropped_in_all().to_string(),
-        ),
+        ("$SYS/broker/publish/messages/dropped", totals.dropped_in_all().to_string()),
         ("$SYS/broker/bytes/received", totals.bytes_in.to_string()),
         ("$SYS/broker/bytes/sent", totals.bytes_out.to_string()),
         ("$SYS/broker/retained messages/count", retained.to_string()),
         ("$SYS/broker/retained messages/bytes", retained_bytes.to_string()),
-        (
-            "$SYS/broker/subscriptions/count",
-            shared.router.subscription_count().to_string(),
-        ),
+        ("$SYS/broker/subscriptions/count", shared.router.subscription_count().to_string()),
     ]
 }

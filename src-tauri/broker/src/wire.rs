@@ -84,11 +84,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
         let write = !self.output.is_empty();
         if read {
             // Reclaims what was consumed before it grows.
-            self.input.reserve(if self.input.is_empty() {
-                READ_SIZE
-            } else {
-                READ_SIZE / 4
-            });
+            self.input.reserve(if self.input.is_empty() { READ_SIZE } else { READ_SIZE / 4 });
         }
         tokio::select! {
             written = self.writer.write_buf(&mut self.output), if write => {

@@ -1,1 +1,13 @@
-//!
+//! The broker and its journal, joined: what runs behind the window, and what `nightjar-server` runs without one.
+
+pub mod cli;
+
+mod addresses;
+mod error;
+mod server;
+mod settings;
+
+pub use addresses::network_addresses;
+pub use error::{SettingsError, StartError};
+pub use server::{ListenerState, Server, StartOptions};
+pub use settings::{Settings, WindowSettings, default_data_directory};

@@ -40,10 +40,7 @@ impl RetainedTree {
             if !node.children.contains_key(level) {
                 node.children.insert(level.into(), Node::default());
             }
-            node = node
-                .children
-                .get_mut(level)
-                .expect("inserted in the line above where it was missing");
+            node = node.children.get_mut(level).expect("inserted in the line above where it was missing");
         }
         self.bytes += message.weight();
         let replaced = node.message.replace(message);
@@ -64,11 +61,7 @@ impl RetainedTree {
 
     /// The message of a topic.
     pub(crate) fn of(&self, topic: &TopicName) -> Option<&Arc<Message>> {
-        topic
-            .split('/')
-            .try_fold(&self.root, |node, level| node.children.get(level))?
-            .message
-            .as_ref()
+        topic.split('/').try_fold(&self.root, |node, level| node.children.get(level))?.message.as_ref()
     }
 
     /// Calls `found` for the message of each topic that the filter matches.

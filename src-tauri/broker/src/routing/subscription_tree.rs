@@ -24,12 +24,7 @@ struct Node<K, V> {
 
 impl<K, V> Default for Node<K, V> {
     fn default() -> Self {
-        Self {
-            children: HashMap::new(),
-            any_level: None,
-            rest: HashMap::new(),
-            here: HashMap::new(),
-        }
+        Self { children: HashMap::new(), any_level: None, rest: HashMap::new(), here: HashMap::new() }
     }
 }
 
@@ -41,10 +36,7 @@ impl<K, V> Node<K, V> {
 
 impl<K, V> Default for SubscriptionTree<K, V> {
     fn default() -> Self {
-        Self {
-            root: Node::default(),
-            len: 0,
-        }
+        Self { root: Node::default(), len: 0 }
     }
 }
 
@@ -66,10 +58,7 @@ impl<K: Hash + Eq, V> SubscriptionTree<K, V> {
                 }
                 "+" => node = node.any_level.get_or_insert_default(),
                 level if node.children.contains_key(level) => {
-                    node = node
-                        .children
-                        .get_mut(level)
-                        .expect("the key was found in the line above");
+                    node = node.children.get_mut(level).expect("the key was found in the line above");
                 }
                 level => node = node.children.entry(level.into()).or_default(),
             }
@@ -129,11 +118,7 @@ fn remove_below<K: Hash + Eq, V>(node: &mut Node<K, V>, filter: &str, subscriber
     if level == "#" {
         return node.rest.remove(subscriber);
     }
-    let child = if level == "+" {
-        node.any_level.as_deref_mut()?
-    } else {
-        node.children.get_mut(level)?
-    };
+    let child = if level == "+" { node.any_level.as_deref_mut()? } else { node.children.get_mut(level)? };
     let removed = match rest {
         Some(rest) => remove_below(child, rest, subscriber),
         None => child.here.remove(subscriber),
@@ -159,9 +144,7 @@ mod tests {
 
     fn matches(tree: &SubscriptionTree<u8, String>, topic: &str) -> Vec<(u8, String)> {
         let mut found = Vec::new();
-        tree.visit_matches(topic, &mut |subscriber, filter| {
-            found.push((*subscriber, filter.clone()))
-        });
+        tree.visit_matches(topic, &mut |subscriber, filter| found.push((*subscriber, filter.clone())));
         found.sort();
         found
     }

@@ -64,28 +64,16 @@ pub(crate) struct Close {
 impl Close {
     /// The client broke the protocol.
     pub(crate) fn violation(reason: ReasonCode, detail: impl Into<String>) -> Self {
-        Self {
-            kind: EventKind::Violation,
-            ..Self::by_broker(reason, detail)
-        }
+        Self { kind: EventKind::Violation, ..Self::by_broker(reason, detail) }
     }
 
     /// The client is gone without DISCONNECT.
     pub(crate) fn lost(reason: ReasonCode, detail: impl Into<String>) -> Self {
-        Self {
-            kind: EventKind::Lost,
-            ..Self::by_broker(reason, detail)
-        }
+        Self { kind: EventKind::Lost, ..Self::by_broker(reason, detail) }
     }
 
     /// The broker ends a connection that did nothing wrong.
     pub(crate) fn by_broker(reason: ReasonCode, detail: impl Into<String>) -> Self {
-        Self {
-            kind: EventKind::Disconnected,
-            reason,
-            detail: detail.into(),
-            client_said_so: false,
-            publish_will: true,
-        }
+        Self { kind: EventKind::Disconnected, reason, detail: detail.into(), client_said_so: false, publish_will: true }
     }
 }

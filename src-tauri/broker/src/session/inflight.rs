@@ -33,9 +33,7 @@ impl Inflight {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (PacketIdentifier, &Flight)> {
-        self.flights
-            .iter()
-            .map(|(packet_identifier, flight)| (*packet_identifier, flight))
+        self.flights.iter().map(|(packet_identifier, flight)| (*packet_identifier, flight))
     }
 
     /// Notes that a message is sent, under an identifier that is not in use [MQTT-2.2.1-4].
@@ -57,10 +55,7 @@ impl Inflight {
 
     /// PUBREC: whether there is such a flight. One that was released before stays so.
     pub(super) fn release(&mut self, packet_identifier: PacketIdentifier) -> bool {
-        match self
-            .position(packet_identifier)
-            .and_then(|position| self.flights.get_mut(position))
-        {
+        match self.position(packet_identifier).and_then(|position| self.flights.get_mut(position)) {
             Some((_, flight)) => {
                 *flight = Flight::Release;
                 true

@@ -73,10 +73,7 @@ impl Link {
 
     /// The topic of a message, by name or by alias; `None` for an alias that is out of range or was never set.
     pub(super) fn resolve_topic(&mut self, publish: &mut Publish) -> Option<TopicName> {
-        let alias = publish
-            .properties
-            .as_mut()
-            .and_then(|properties| properties.topic_alias.take());
+        let alias = publish.properties.as_mut().and_then(|properties| properties.topic_alias.take());
         let Some(alias) = alias else {
             return publish.topic.take();
         };

@@ -84,10 +84,9 @@ impl Session {
                     message_expiry_interval: delivery.message.remaining_expiry(now.wall),
                     delivery: delivery.clone(),
                 }),
-                Flight::Release => Action::Send(Packet::PubRel(Acknowledgement::new(
-                    packet_identifier,
-                    ReasonCode::SUCCESS,
-                ))),
+                Flight::Release => {
+                    Action::Send(Packet::PubRel(Acknowledgement::new(packet_identifier, ReasonCode::SUCCESS)))
+                }
             });
         }
     }
@@ -122,22 +121,14 @@ impl Session {
     pub(crate) fn handle_delivery(&mut self, now: Moment, delivery: Delivery, actions: &mut Vec<Action>) {
         let message_expiry_interval = delivery.message.remaining_expiry(now.wall);
         if message_expiry_interval == Some(0) {
-            actions.push(Action::Drop {
-                delivery,
-                reason: DropReason::Expired,
-            });
+            actions.push(Action::Drop { delivery, reason: DropReason::Expired });
             return;
         }
         let packet_identifier = match delivery.qos {
             QoS::AtMostOnce => None,
             QoS::AtLeastOnce | QoS::ExactlyOnce => Some(self.inflight.start(delivery.clone())),
         };
-        actions.push(Action::Deliver(Outgoing {
-            dup: false,
-            packet_identifier,
-            message_expiry_interval,
-            delivery,
-        }));
+        actions.push(Action::Deliver(Outgoing { dup: false, packet_identifier, message_expiry_interval, delivery }));
     }
 
     /// Forgets a message that turned out too large for the client, as if it had been sent [MQTT-3.1.2-25].
@@ -147,11 +138,7 @@ impl Session {
 
     /// Notes that a message that was published with QoS 1 or 2 is kept: it is acknowledged now.
     pub(crate) fn handle_committed(&mut self, acknowledge: Acknowledge, actions: &mut Vec<Action>) {
-        let Acknowledge {
-            packet_identifier,
-            qos,
-            reason,
-        } = acknowledge;
+        let Acknowledge { packet_identifier, qos, reason } = acknowledge;
         let acknowledgement = Acknowledgement::new(packet_identifier, reason);
         actions.push(Action::Send(if qos == QoS::ExactlyOnce {
             if reason.is_error() {
@@ -197,11 +184,7 @@ impl Session {
                 // A QoS 2 message that was taken already is only acknowledged again [MQTT-4.3.3-10].
                 if qos == QoS::ExactlyOnce && self.received.contains(&packet_identifier) {
                     let reason = ReasonCode::SUCCESS;
-                    actions.push(Action::Acknowledge(Acknowledge {
-                        packet_identifier,
-                        qos,
-                        reason,
-                    }));
+                    actions.push(Action::Acknowledge(Acknowledge { packet_identifier, qos, reason }));
                     return;
                 }
                 if !self.link.incoming_started() {
@@ -214,18 +197,10 @@ impl Session {
                 if qos == QoS::ExactlyOnce {
                     self.received.insert(packet_identifier);
                 }
-                Some(Acknowledge {
-                    packet_identifier,
-                    qos,
-                    reason: ReasonCode::SUCCESS,
-                })
+                Some(Acknowledge { packet_identifier, qos, reason: ReasonCode::SUCCESS })
             }
         };
-        actions.push(Action::Publish {
-            topic,
-            publish,
-            acknowledge,
-        });
+        actions.push(Action::Publish { topic, publish, acknowledge });
     }
 
     fn handle_puback(&mut self, acknowledgement: &Acknowledgement, actions: &mut Vec<Action>) {
@@ -243,20 +218,14 @@ impl Session {
         } else {
             ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
         };
-        actions.push(Action::Send(Packet::PubRel(Acknowledgement::new(
-            packet_identifier,
-            reason,
-        ))));
+        actions.push(Action::Send(Packet::PubRel(Acknowledgement::new(packet_identifier, reason))));
     }
 
     fn finish_flight(&mut self, acknowledgement: &Acknowledgement, actions: &mut Vec<Action>) {
         if let Some(Flight::Publish(delivery)) = self.inflight.finish(acknowledgement.packet_identifier)
             && acknowledgement.reason_code.is_error()
         {
-            actions.push(Action::Drop {
-                delivery,
-                reason: DropReason::RefusedBySubscriber,
-            });
+            actions.push(Action::Drop { delivery, reason: DropReason::RefusedBySubscriber });
         }
     }
 
@@ -270,10 +239,7 @@ impl Session {
         } else {
             ReasonCode::SUCCESS
         };
-        actions.push(Action::Send(Packet::PubComp(Acknowledgement::new(
-            packet_identifier,
-            reason,
-        ))));
+        actions.push(Action::Send(Packet::PubComp(Acknowledgement::new(packet_identifier, reason))));
     }
 
     fn handle_disconnect(&mut self, disconnect: &Disconnect, actions: &mut Vec<Action>) {

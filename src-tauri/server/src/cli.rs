@@ -1,0 +1,125 @@
+//! The command line of `nightjar-server`, which `nightjar serve` shares.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use nightjar_broker::Access;
+use nightjar_store::Durability;
+use tracing_subscriber::EnvFilter;
+
+use crate::{Server, Settings, StartOptions, default_data_directory};
+
+/// An MQTT broker that keeps every message.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// The directory with nightjar.toml and nightjar.db; made if it is missing
+    #[arg(long, value_name = "DIR", env = "NIGHTJAR_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// An address to listen at, such as 127.0.0.1:1883 or [::]:1883; may be repeated; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Vec<SocketAddr>,
+
+    /// Let anyone connect who reaches the listeners; otherwise only programs on this computer may
+    #[arg(long)]
+    allow_anonymous: bool,
+
+    /// What an acknowledged message survives: power-loss, crash or none
+    #[arg(long, value_name = "LEVEL")]
+    durability: Option<Durability>,
+
+    /// The settings, in the place of nightjar.toml in the data directory
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs the broker until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 where it could not start, 2 for a wrong
+/// command line.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = Arguments::parse_from(arguments);
+    let filter = EnvFilter::try_from_env("NIGHTJAR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // A second subscriber is refused where the program that calls has one already, which is then as good.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one sentence that a user at a terminal is waiting for")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("nightjar: {error:#}");
+}
+
+#[expect(clippy::print_stdout, reason = "whoever started the server waits for this line")]
+fn announce(address: SocketAddr) {
+    println!("listening on mqtt://{address}");
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the threads of the broker can't be started")?;
+    runtime.block_on(serve(arguments))
+}
+
+async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let data_directory = arguments.data_dir.unwrap_or_else(default_data_directory);
+    let mut settings = match arguments.config {
+        Some(file) if !file.exists() => anyhow::bail!("the settings file {} does not exist", file.display()),
+        Some(file) => Settings::load_file(&file)?,
+        None => Settings::load(&data_directory)?,
+    };
+    if arguments.allow_anonymous {
+        settings.access = Access::Anyone;
+    }
+    if let Some(durability) = arguments.durability {
+        settings.durability = durability;
+    }
+    let listen = (!arguments.listen.is_empty()).then_some(arguments.listen);
+    let stop_asked = stop_signal()?;
+    let server = Server::start(StartOptions { data_directory, settings, listen }).await?;
+    for listener in server.listeners() {
+        match listener.fault {
+            None => announce(listener.address),
+            Some(fault) => tracing::warn!(address = %listener.address, "not listening: {fault}"),
+        }
+    }
+    for notice in server.notices() {
+        tracing::warn!("{notice}");
+    }
+    stop_asked.await;
+    server.stop().await;
+    Ok(())
+}
+
+/// Ends when somebody asks the process to stop. Listens from the call on, not only once it is awaited.
+#[cfg(unix)]
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be waited for")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT can't be waited for")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Ends when somebody asks the process to stop.
+#[cfg(not(unix))]
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

@@ -1,0 +1,79 @@
+//! What can go wrong at the start, in three parts: what happened, why, and what to do.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use nightjar_store::OpenError;
+
+/// Why `nightjar.toml` can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("{} can't be read ({source}): make it readable for you", file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error("{} can't be written ({source}): make it and its directory writable for you", file.display())]
+    Unwritable { file: PathBuf, source: io::Error },
+    #[error("{}, line {line}: {problem}", file.display())]
+    Invalid { file: PathBuf, line: usize, problem: String },
+}
+
+/// Why the broker does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    #[error("{}: {}. {}", self.what(), self.why(), self.action())]
+    Listen { address: SocketAddr, source: io::Error },
+}
+
+impl StartError {
+    /// What happened, as a title.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Settings(_) => "The settings can't be used".to_owned(),
+            Self::Journal(_) => "The data directory can't be used".to_owned(),
+            Self::Listen { address, .. } => format!("Nightjar can't listen on {address}"),
+        }
+    }
+
+    /// Why.
+    pub fn why(&self) -> String {
+        match self {
+            Self::Settings(error) => cause(&error.to_string()).to_owned(),
+            Self::Journal(error) => cause(&error.to_string()).to_owned(),
+            Self::Listen { address, source } => match source.kind() {
+                io::ErrorKind::AddrInUse => {
+                    format!("another program, perhaps another MQTT broker, uses port {}", address.port())
+                }
+                io::ErrorKind::PermissionDenied => {
+                    format!("this user may not open port {}; ports below 1024 are for administrators", address.port())
+                }
+                io::ErrorKind::AddrNotAvailable => format!("{} is not an address of this computer", address.ip()),
+                _ => source.to_string(),
+            },
+        }
+    }
+
+    /// What to do.
+    pub fn action(&self) -> String {
+        match self {
+            Self::Settings(error) => cure(&error.to_string()).unwrap_or("Correct that line").to_owned(),
+            Self::Journal(error) => cure(&error.to_string()).unwrap_or("Try again").to_owned(),
+            Self::Listen { address, source } => match source.kind() {
+                io::ErrorKind::AddrNotAvailable => "Choose another address with --listen".to_owned(),
+                _ => format!("Stop that program, or choose another port than {} with --listen", address.port()),
+            },
+        }
+    }
+}
+
+/// The part of a sentence before its last ": ", where the cure follows.
+fn cause(sentence: &str) -> &str {
+    sentence.rsplit_once(": ").map_or(sentence, |(cause, _)| cause)
+}
+
+fn cure(sentence: &str) -> Option<&str> {
+    sentence.rsplit_once(": ").map(|(_, cure)| cure)
+}

@@ -1,0 +1,190 @@
+//! A broker that runs on a data directory.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nightjar_broker::{Access, Broker, Limits, Options};
+use nightjar_store::{Kept, Opened, SetAside, Store};
+use parking_lot::Mutex;
+
+use crate::addresses::{listening_addresses, network_addresses};
+use crate::{Settings, StartError};
+
+/// How a server starts.
+#[derive(Clone, Debug)]
+pub struct StartOptions {
+    pub data_directory: PathBuf,
+    pub settings: Settings,
+    /// Addresses to listen at, in the place of those that follow from the settings.
+    pub listen: Option<Vec<SocketAddr>>,
+}
+
+/// A listener, and why it does not listen where it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerState {
+    pub address: SocketAddr,
+    pub fault: Option<String>,
+}
+
+/// The broker and the journal at work. Call [`Self::stop`] at the end.
+#[derive(Debug)]
+pub struct Server {
+    broker: Broker,
+    store: Arc<Store>,
+    data_directory: PathBuf,
+    listeners: Mutex<Vec<ListenerState>>,
+    /// One change of who may connect at a time.
+    changing: tokio::sync::Mutex<()>,
+    notices: Vec<String>,
+    ever_connected: bool,
+}
+
+impl Server {
+    /// Opens the journal, starts the broker and listens.
+    ///
+    /// # Errors
+    /// [`StartError`]: each says what happened, why, and what to do.
+    pub async fn start(options: StartOptions) -> Result<Self, StartError> {
+        let StartOptions { data_directory, settings, listen } = options;
+        let store_options = nightjar_store::Options::new(&data_directory).durability(settings.durability);
+        let opened = tokio::task::spawn_blocking(move || Store::open(&store_options)).await;
+        let Opened { store, kept, set_aside } = match opened {
+            Ok(opened) => opened?,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        };
+        let Kept { retained, ever_connected } = kept;
+        let broker_options = Options { limits: Limits::default(), access: settings.access };
+        let broker = Broker::start(broker_options, Arc::clone(&store) as _, retained);
+        let listeners = match listen {
+            Some(addresses) => listen_exactly(&broker, &addresses),
+            None => listen_for(&broker, settings.access, settings.port),
+        };
+        let listeners = match listeners {
+            Ok(listeners) => listeners,
+            Err(error) => {
+                stop(&broker, &store).await;
+                return Err(error);
+            }
+        };
+        let notices = set_aside.iter().map(set_aside_notice).collect();
+        Ok(Self {
+            broker,
+            store,
+            data_directory,
+            listeners: Mutex::new(listeners),
+            changing: tokio::sync::Mutex::default(),
+            notices,
+            ever_connected,
+        })
+    }
+
+    pub const fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
+    pub const fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    pub fn data_directory(&self) -> &Path {
+        &self.data_directory
+    }
+
+    pub fn listeners(&self) -> Vec<ListenerState> {
+        self.listeners.lock().clone()
+    }
+
+    /// What the user should know about the start: one sentence each.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// Whether a client has ever connected to a broker on this data directory.
+    pub fn ever_connected(&self) -> bool {
+        self.ever_connected || self.broker.totals().connections > 0
+    }
+
+    /// This computer's addresses on its networks, the likeliest to be reached first.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        network_addresses()
+    }
+
+    /// Changes who may connect: the listeners move, who no longer may is disconnected, and it is remembered.
+    ///
+    /// # Errors
+    /// Where the new addresses can't be had; everything is then as it was. Where it can't be remembered; it is then in
+    /// effect all the same.
+    pub async fn set_access(&self, access: Access) -> Result<(), StartError> {
+        let _changing = self.changing.lock().await;
+        let before = self.listeners();
+        let port =
+            before.iter().find(|listener| listener.fault.is_none()).map_or(0, |listener| listener.address.port());
+        for listener in &before {
+            self.broker.close_listener(listener.address).await;
+        }
+        match listen_for(&self.broker, access, port) {
+            Ok(listeners) => *self.listeners.lock() = listeners,
+            Err(error) => {
+                let addresses = before.iter().filter(|listener| listener.fault.is_none());
+                let addresses: Vec<_> = addresses.map(|listener| listener.address).collect();
+                *self.listeners.lock() = listen_exactly(&self.broker, &addresses)?;
+                return Err(error);
+            }
+        }
+        self.broker.set_access(access);
+        Ok(Settings::remember_access(&self.data_directory, access)?)
+    }
+
+    /// Ends the connections, commits everything, and closes the journal.
+    pub async fn stop(&self) {
+        stop(&self.broker, &self.store).await;
+    }
+}
+
+async fn stop(broker: &Broker, store: &Arc<Store>) {
+    broker.stop().await;
+    let store = Arc::clone(store);
+    let closed = tokio::task::spawn_blocking(move || store.close()).await;
+    if let Ok(Err(error)) = closed {
+        tracing::error!(%error, "the journal could not be completed");
+    }
+}
+
+fn set_aside_notice(set_aside: &SetAside) -> String {
+    format!(
+        "The history could not be read ({}). It was set aside as {}, and a new one was started.",
+        set_aside.reason,
+        set_aside.file.display()
+    )
+}
+
+/// Listens where the given addresses say, all of them.
+fn listen_exactly(broker: &Broker, addresses: &[SocketAddr]) -> Result<Vec<ListenerState>, StartError> {
+    addresses
+        .iter()
+        .map(|&address| {
+            let address = broker.listen(address).map_err(|source| StartError::Listen { address, source })?;
+            Ok(ListenerState { address, fault: None })
+        })
+        .collect()
+}
+
+/// Listens for whoever may connect: on IPv4, and on IPv6 where the computer has it.
+fn listen_for(broker: &Broker, access: Access, port: u16) -> Result<Vec<ListenerState>, StartError> {
+    let [v4, v6] = listening_addresses(access, port);
+    let mut listeners = listen_exactly(broker, &[v4])?;
+    let v6 = SocketAddr::new(v6.ip(), listeners[0].address.port());
+    match broker.listen(v6) {
+        Ok(address) => listeners.push(ListenerState { address, fault: None }),
+        Err(source) if matches!(source.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported) => {}
+        // The kernel was built or started without IPv6.
+        Err(source) if source.raw_os_error() == Some(97) => {}
+        Err(source) => {
+            let fault = StartError::Listen { address: v6, source }.why();
+            listeners.push(ListenerState { address: v6, fault: Some(fault) });
+        }
+    }
+    Ok(listeners)
+}
