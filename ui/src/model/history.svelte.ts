@@ -1,0 +1,327 @@
+// The screen History: what is looked for, the search that runs or has run, and the rows of it that are in sight.
+//
+// A search keeps its rows in their places while it goes on, so that any of millions can be asked for by position.
+
+import { asFault } from "../host/fault";
+import { Feed } from "../host/feed.svelte";
+import type { Host } from "../host/host";
+import type { Fault } from "../host/types/Fault";
+import type { HistoryProgress } from "../host/types/HistoryProgress";
+import type { HistoryQuery } from "../host/types/HistoryQuery";
+import type { MessageDetail } from "../host/types/MessageDetail";
+import type { MessageRow } from "../host/types/MessageRow";
+import { time } from "../lib/format";
+import { Pages } from "../lib/pages";
+import { profile, samplePositions } from "../lib/profile";
+import { filterError } from "../lib/topicfilter";
+import { parseWhen, WHEN_EXAMPLES } from "../lib/when";
+import type { App } from "./app.svelte";
+import { Inspected } from "./inspected.svelte";
+
+export type Range = "any" | "5 min" | "1 h" | "24 h" | "7 d" | "custom";
+
+const LENGTHS: Record<Exclude<Range, "any" | "custom">, number> = {
+  "5 min": 300_000,
+  "1 h": 3_600_000,
+  "24 h": 86_400_000,
+  "7 d": 7 * 86_400_000,
+};
+const PAGE = 100;
+const KEPT_PAGES = 80;
+const MARGIN = 40;
+/** After the last key of a field that is being typed. */
+const TYPING = 350;
+/** A finished search is asked only what is newer. */
+const DONE_PERIOD = 1000;
+const SAMPLES = 160;
+const SLOTS = 120;
+
+/** When the rows are from, and how many of them in each slot. */
+export interface Profile {
+  from: number;
+  to: number;
+  counts: number[];
+}
+
+export class History {
+  readonly feed: Feed<void>;
+  readonly inspected: Inspected<number>;
+
+  filter = $state("");
+  client = $state("");
+  text = $state("");
+  range = $state<Range>("any");
+  from = $state("");
+  to = $state("");
+
+  progress = $state.raw<HistoryProgress | undefined>(undefined);
+  fault = $state.raw<Fault | undefined>(undefined);
+  /** The user cancelled it: what was found and fetched stays, the rest is not there. */
+  stopped = $state(false);
+  /** When the search began, which is where its newest row may be from. */
+  searchedAt = $state(0);
+  selected = $state(-1);
+  profile = $state.raw<Profile | undefined>(undefined);
+  inspectorWidth = $state(348);
+
+  // Before the derivations that read it.
+  #kept = $state(0);
+
+  readonly filterError = $derived(this.filter === "" ? undefined : (filterError(this.filter) ?? undefined));
+  readonly fromError = $derived(this.range === "custom" ? this.#timeError(this.from) : undefined);
+  readonly toError = $derived.by(() => {
+    if (this.range !== "custom") return undefined;
+    const error = this.#timeError(this.to);
+    if (error !== undefined || this.fromError !== undefined) return error;
+    const [from, to] = [parseWhen(this.from), parseWhen(this.to)];
+    return from !== null && to !== null && to < from ? "This is before the beginning." : undefined;
+  });
+  readonly valid = $derived(
+    this.filterError === undefined && this.fromError === undefined && this.toError === undefined,
+  );
+  readonly narrowed = $derived(this.filter !== "" || this.client !== "" || this.text !== "" || this.range !== "any");
+  readonly total = $derived(this.stopped ? this.#kept : (this.progress?.found ?? 0));
+  readonly searching = $derived(this.progress !== undefined && !this.progress.done && !this.stopped);
+  /** Messages since the search that it could not see; of no interest where it ends in the past. */
+  readonly newer = $derived(
+    this.range === "custom" && this.to.trim() !== "" ? 0 : this.stopped ? 0 : (this.progress?.newer ?? 0),
+  );
+
+  #host: Host;
+  #pages = new Pages<MessageRow>(PAGE, KEPT_PAGES);
+  #version = $state(0);
+  #first = 0;
+  #count = 40;
+  #filling = false;
+  #run = 0;
+  #polled = 0;
+  #wanted: number | undefined;
+  #typing: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(app: App) {
+    this.#host = app.host;
+    this.feed = new Feed(app, () => this.#poll());
+    this.inspected = new Inspected((id: number): Promise<MessageDetail> => app.host.message(id));
+  }
+
+  row = (index: number): MessageRow | undefined => {
+    void this.#version;
+    return this.#pages.get(index);
+  };
+
+  show = (first: number, count: number): void => {
+    this.#first = Math.max(0, first - MARGIN);
+    this.#count = first + count + MARGIN - this.#first;
+    void this.#fill();
+  };
+
+  /** A field is being typed: search when the typing pauses. */
+  typed(): void {
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => void this.search(), TYPING);
+  }
+
+  setRange(range: Range): void {
+    // The custom range begins as what the quick one meant.
+    if (range === "custom" && this.range !== "custom" && this.range !== "any") {
+      const now = Date.now();
+      this.from = time(now - LENGTHS[this.range], now).slice(0, -4);
+      this.to = "";
+    }
+    this.range = range;
+    void this.search();
+  }
+
+  setSpan(from: number, to: number): void {
+    const now = Date.now();
+    this.range = "custom";
+    this.from = time(from, now);
+    this.to = time(to, now);
+    void this.search();
+  }
+
+  clear(): void {
+    this.filter = this.client = this.text = this.from = this.to = "";
+    this.range = "any";
+    void this.search();
+  }
+
+  /** Another screen sent the user here. */
+  open(query: Partial<HistoryQuery>): void {
+    this.filter = query.filter ?? "";
+    this.client = query.client ?? "";
+    this.text = query.text ?? "";
+    const now = Date.now();
+    this.from = query.from == null ? "" : time(query.from, now);
+    this.to = query.to == null ? "" : time(query.to, now);
+    this.range = this.from !== "" || this.to !== "" ? "custom" : "any";
+    void this.search();
+  }
+
+  async search(): Promise<void> {
+    clearTimeout(this.#typing);
+    if (!this.valid) return;
+    const run = (this.#run += 1);
+    this.#close();
+    try {
+      const progress = await this.#host.historyOpen(this.#query());
+      if (run !== this.#run) {
+        void this.#host.historyClose(progress.search).catch(() => undefined);
+        return;
+      }
+      this.#pages.clear();
+      this.#version += 1;
+      this.#wanted = undefined;
+      this.#polled = this.searchedAt = Date.now();
+      this.progress = progress;
+      this.fault = undefined;
+      this.stopped = false;
+      this.profile = undefined;
+      this.deselect();
+      await this.#fill();
+      if (progress.done) void this.#measure();
+    } catch (error) {
+      if (run !== this.#run) return;
+      this.progress = undefined;
+      this.fault = asFault(error);
+    }
+  }
+
+  /** Stops a search that takes too long. */
+  cancel(): void {
+    const { progress } = this;
+    if (progress === undefined || progress.done) return;
+    let kept = 0;
+    while (this.#pages.get(kept) !== undefined) kept += 1;
+    this.#kept = kept;
+    this.stopped = true;
+    this.#run += 1;
+    void this.#host.historyClose(progress.search).catch(() => undefined);
+  }
+
+  select(index: number): void {
+    this.selected = index;
+    const row = this.#pages.get(index);
+    this.#wanted = row ? undefined : index;
+    if (row) this.inspected.show(row.id);
+  }
+
+  deselect(): void {
+    this.selected = -1;
+    this.#wanted = undefined;
+    this.inspected.show(undefined);
+  }
+
+  canStep(by: 1 | -1): boolean {
+    return this.selected >= 0 && this.selected + by >= 0 && this.selected + by < this.total;
+  }
+
+  /** The position of the newest message that is not after a time; the last one where all are. */
+  async positionOf(at: number): Promise<number> {
+    let [low, high] = [0, this.total];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const row = await this.#rowAt(middle);
+      if (row === undefined) break;
+      if (row.at <= at) high = middle;
+      else low = middle + 1;
+    }
+    return Math.max(0, Math.min(low, this.total - 1));
+  }
+
+  #timeError(text: string): string | undefined {
+    return text.trim() === "" || parseWhen(text) !== null ? undefined : `Write a time such as ${WHEN_EXAMPLES}.`;
+  }
+
+  #query(): HistoryQuery {
+    const custom = this.range === "custom";
+    const length = this.range === "any" || custom ? undefined : LENGTHS[this.range as keyof typeof LENGTHS];
+    return {
+      filter: this.filter,
+      client: this.client.trim(),
+      text: this.text,
+      from: custom ? parseWhen(this.from) : length === undefined ? null : Date.now() - length,
+      to: custom ? parseWhen(this.to) : null,
+    };
+  }
+
+  #close(): void {
+    if (this.progress === undefined || this.stopped) return;
+    // A search that is gone already needs no closing.
+    void this.#host.historyClose(this.progress.search).catch(() => undefined);
+  }
+
+  async #rowAt(index: number): Promise<MessageRow | undefined> {
+    const search = this.progress?.search;
+    const held = this.#pages.get(index);
+    if (held !== undefined || search === undefined || this.stopped) return held;
+    return (await this.#host.historyPage(search, index, 1)).rows[0];
+  }
+
+  async #poll(): Promise<void> {
+    const { progress } = this;
+    if (progress === undefined || this.stopped) return;
+    if (progress.done && Date.now() - this.#polled < DONE_PERIOD) return;
+    this.#polled = Date.now();
+    const run = this.#run;
+    const answer = await this.#host.historyPage(progress.search, 0, 0);
+    if (run !== this.#run) return;
+    this.progress = answer.progress;
+    if (answer.progress.done && !progress.done) void this.#measure();
+    void this.#fill();
+  }
+
+  /** Fetches what is in sight and not there, a page at a time; what is in sight may change meanwhile. */
+  async #fill(): Promise<void> {
+    if (this.#filling) return;
+    this.#filling = true;
+    try {
+      for (;;) {
+        const { progress } = this;
+        if (progress === undefined || this.stopped) break;
+        const page = this.#pages.missing(this.#first, this.#count, progress.found)[0];
+        if (page === undefined) break;
+        const answer = await this.#host.historyPage(progress.search, page * PAGE, PAGE);
+        if (progress.search !== this.progress?.search || this.stopped) continue;
+        this.#pages.put(page, answer.rows);
+        this.#version += 1;
+        this.#fulfil();
+        // While the search goes on its last page is never complete; the next poll asks again.
+        if (this.#pages.missing(page * PAGE, 1, progress.found).length > 0) break;
+      }
+    } catch (error) {
+      if (!this.stopped) this.fault = asFault(error);
+    } finally {
+      this.#filling = false;
+    }
+  }
+
+  #fulfil(): void {
+    if (this.#wanted === undefined) return;
+    const row = this.#pages.get(this.#wanted);
+    if (row === undefined) return;
+    this.#wanted = undefined;
+    this.inspected.show(row.id);
+  }
+
+  /** Rows over time, from a few of them. */
+  async #measure(): Promise<void> {
+    const run = this.#run;
+    const { total } = this;
+    if (total < 2) return;
+    const points: [number, number][] = [];
+    try {
+      for (const position of samplePositions(total, SAMPLES)) {
+        const row = await this.#rowAt(position);
+        if (run !== this.#run) return;
+        if (row) points.push([position, row.at]);
+      }
+    } catch {
+      // The list itself says that the search is gone.
+      return;
+    }
+    const [to, from] = [points[0]?.[1], points.at(-1)?.[1]];
+    if (from === undefined || to === undefined || to <= from) return;
+    this.profile = { from, to, counts: profile(points, SLOTS) };
+  }
+}
