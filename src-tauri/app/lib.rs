@@ -1,0 +1,3 @@
+//! The desktop program: the only code that knows Tauri.
+
+pub mod wire;

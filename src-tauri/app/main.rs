@@ -1,0 +1,3 @@
+//! `nightjar`: opens the window.
+
+fn main() {}
