@@ -4,7 +4,6 @@ import { createContext, untrack } from "svelte";
 import { asFault } from "../host/fault";
 import { Feed, type Pausing } from "../host/feed.svelte";
 import type { Host } from "../host/host";
-import type { Access } from "../host/types/Access";
 import type { Density } from "../host/types/Density";
 import type { Fault } from "../host/types/Fault";
 import type { HistoryQuery } from "../host/types/HistoryQuery";
@@ -144,14 +143,6 @@ export class App implements Pausing {
     const root = document.documentElement;
     root.dataset.theme = this.darkNow ? "dark" : "light";
     root.dataset.density = this.preferences.density;
-  }
-
-  async setAccess(access: Access): Promise<void> {
-    try {
-      this.status.data = await this.host.setAccess(access);
-    } catch (error) {
-      this.complain(error);
-    }
   }
 
   async retryStart(): Promise<void> {

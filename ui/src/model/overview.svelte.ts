@@ -1,0 +1,45 @@
+// What Overview asks for, and which of the broker's notices the user has put away.
+
+import { Feed } from "../host/feed.svelte";
+import type { Overview as Answer } from "../host/types/Overview";
+import type { TrafficRange } from "../host/types/TrafficRange";
+import { hourMinute, timeToSecond } from "../lib/format";
+import type { App } from "./app.svelte";
+
+export const ranges: readonly { value: TrafficRange; label: string; title: string }[] = [
+  { value: "one_minute", label: "1 min", title: "The last minute" },
+  { value: "ten_minutes", label: "10 min", title: "The last 10 minutes" },
+  { value: "one_hour", label: "1 h", title: "The last hour" },
+  { value: "one_day", label: "24 h", title: "The last 24 hours" },
+];
+
+export class Overview {
+  range = $state<TrafficRange>("ten_minutes");
+  readonly feed: Feed<Answer>;
+  #dismissed = $state.raw<ReadonlySet<string>>(new Set());
+  #app: App;
+
+  constructor(app: App) {
+    this.#app = app;
+    this.feed = new Feed(app, () => app.host.overview(this.range));
+  }
+
+  pickRange = (range: TrafficRange): void => {
+    this.range = range;
+    this.feed.refresh();
+  };
+
+  /** How times are written below the chart. */
+  get time(): (ms: number) => string {
+    return this.range === "one_minute" ? (ms) => timeToSecond(ms).slice(-8) : hourMinute;
+  }
+
+  /** The broker's notices that were not put away. */
+  get notices(): readonly string[] {
+    return (this.#app.running?.notices ?? []).filter((notice) => !this.#dismissed.has(notice));
+  }
+
+  dismiss = (notice: string): void => {
+    this.#dismissed = new Set([...this.#dismissed, notice]);
+  };
+}
