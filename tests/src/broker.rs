@@ -46,11 +46,7 @@ impl Broker {
         let mut stdout = Lines::of(process.stdout.take().context("stdout is piped")?);
         let listening = stdout.find(DEADLINE, |line| line.strip_prefix("listening on mqtt://")?.parse().ok());
         match listening {
-            Ok(address) => Ok(Self {
-                process,
-                address,
-                stderr,
-            }),
+            Ok(address) => Ok(Self { process, address, stderr }),
             Err(error) => {
                 drop(process.kill());
                 drop(process.wait());
@@ -100,11 +96,7 @@ impl Broker {
             drop(process.wait());
             return Err(error);
         }
-        Ok(Self {
-            process,
-            address,
-            stderr,
-        })
+        Ok(Self { process, address, stderr })
     }
 
     /// Where it listens.

@@ -13,15 +13,9 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn decode(text: &str) -> anyhow::Result<Vec<u8>> {
-    ensure!(
-        text.len().is_multiple_of(2),
-        "an odd number of hexadecimal digits: {text}"
-    );
+    ensure!(text.len().is_multiple_of(2), "an odd number of hexadecimal digits: {text}");
     let digit = |byte: u8| char::from(byte).to_digit(16).context("not a hexadecimal digit");
-    text.as_bytes()
-        .chunks_exact(2)
-        .map(|pair| Ok((digit(pair[0])? * 16 + digit(pair[1])?) as u8))
-        .collect()
+    text.as_bytes().chunks_exact(2).map(|pair| Ok((digit(pair[0])? * 16 + digit(pair[1])?) as u8)).collect()
 }
 
 #[cfg(test)]

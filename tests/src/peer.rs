@@ -48,11 +48,7 @@ impl Peer {
     /// Where the broker refuses it.
     pub fn join(address: SocketAddr, version: ProtocolVersion, client_identifier: &str) -> anyhow::Result<Self> {
         let (peer, answer) = Self::connect(address, connect(version, client_identifier))?;
-        ensure!(
-            !answer.reason_code.is_error(),
-            "CONNECT was refused: {}",
-            answer.reason_code
-        );
+        ensure!(!answer.reason_code.is_error(), "CONNECT was refused: {}", answer.reason_code);
         Ok(peer)
     }
 
@@ -92,8 +88,7 @@ impl Peer {
     /// # Errors
     /// Where none comes by the deadline, or the connection ends.
     pub fn receive(&mut self) -> anyhow::Result<Packet> {
-        self.receive_within(DEADLINE)?
-            .context("the broker closed the connection")
+        self.receive_within(DEADLINE)?.context("the broker closed the connection")
     }
 
     /// That the broker closes the connection; the packets that came before are returned.
@@ -142,10 +137,7 @@ impl Peer {
             properties: SubscribeProperties::default(),
             subscriptions: vec![Subscription {
                 filter: TopicFilter::new(filter)?,
-                options: SubscriptionOptions {
-                    maximum_qos,
-                    ..SubscriptionOptions::default()
-                },
+                options: SubscriptionOptions { maximum_qos, ..SubscriptionOptions::default() },
             }],
         }))?;
         match self.receive()? {
@@ -210,10 +202,7 @@ impl Peer {
         };
         answer(self.receive()?)?;
         if qos == QoS::ExactlyOnce {
-            self.send(&Packet::PubRel(Acknowledgement::new(
-                packet_identifier,
-                ReasonCode::SUCCESS,
-            )))?;
+            self.send(&Packet::PubRel(Acknowledgement::new(packet_identifier, ReasonCode::SUCCESS)))?;
             answer(self.receive()?)?;
         }
         Ok(())
@@ -236,10 +225,9 @@ impl Peer {
                     }
                     return Ok(message);
                 }
-                Packet::PubRel(release) => self.send(&Packet::PubComp(Acknowledgement::new(
-                    release.packet_identifier,
-                    ReasonCode::SUCCESS,
-                )))?,
+                Packet::PubRel(release) => {
+                    self.send(&Packet::PubComp(Acknowledgement::new(release.packet_identifier, ReasonCode::SUCCESS)))?
+                }
                 other => bail!("not a message: {other:?}"),
             }
         }
@@ -264,6 +252,11 @@ impl Peer {
     pub fn leave(mut self) -> anyhow::Result<()> {
         self.send(&Packet::Disconnect(Disconnect::default()))?;
         self.expect_end().map(drop)
+    }
+
+    /// The socket, for who goes on alone.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
     }
 
     fn take_identifier(&mut self) -> PacketIdentifier {

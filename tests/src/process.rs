@@ -118,10 +118,7 @@ impl Lines {
                 line.clear();
             }
         });
-        Self {
-            lines,
-            seen: Vec::new(),
-        }
+        Self { lines, seen: Vec::new() }
     }
 
     /// The first line from here on of which `pick` makes something.
@@ -142,16 +139,10 @@ impl Lines {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    bail!(
-                        "the line did not come within {deadline:?}; these did:\n{}",
-                        self.seen.join("\n")
-                    )
+                    bail!("the line did not come within {deadline:?}; these did:\n{}", self.seen.join("\n"))
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    bail!(
-                        "the output ended before the line came; these did:\n{}",
-                        self.seen.join("\n")
-                    )
+                    bail!("the output ended before the line came; these did:\n{}", self.seen.join("\n"))
                 }
             }
         }

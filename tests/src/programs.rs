@@ -32,15 +32,7 @@ fn build_server() -> PathBuf {
     let target = folder.parent().expect("a profile's folder lies in target");
     let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "nightjar-server",
-            "--bin",
-            "nightjar-server",
-            "--target-dir",
-        ])
+        .args(["build", "--quiet", "--package", "nightjar-server", "--bin", "nightjar-server", "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"));
     if folder.ends_with("release") {

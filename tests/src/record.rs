@@ -79,13 +79,7 @@ impl Record {
              FROM event LEFT JOIN client ON client.id = event.client_id
              WHERE coalesce(client.name, '') = ?1 ORDER BY event.id",
             client,
-            |row| {
-                Ok(Event {
-                    client: row.get(0)?,
-                    kind: row.get(1)?,
-                    detail: row.get(2)?,
-                })
-            },
+            |row| Ok(Event { client: row.get(0)?, kind: row.get(1)?, detail: row.get(2)? }),
         )
     }
 

@@ -69,11 +69,7 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn trials(brokers: &[(String, SocketAddr)]) -> Vec<Trial> {
-    let families: [Arc<dyn Family>; 3] = [
-        Arc::new(Mosquitto),
-        Arc::new(Driver::paho()),
-        Arc::new(Driver::mqttjs()),
-    ];
+    let families: [Arc<dyn Family>; 3] = [Arc::new(Mosquitto), Arc::new(Driver::paho()), Arc::new(Driver::mqttjs())];
     let mut trials = Vec::new();
     for (broker, address) in brokers {
         for family in &families {
@@ -121,17 +117,11 @@ impl Cell {
     }
 
     fn message(&self, topic: &str, payload: impl Into<Vec<u8>>, qos: QoS) -> Message {
-        Message {
-            topic: self.topic(topic),
-            payload: payload.into(),
-            qos,
-            retain: false,
-        }
+        Message { topic: self.topic(topic), payload: payload.into(), qos, retain: false }
     }
 
     fn subscribe(&self, role: &str, topic: &str, maximum_qos: QoS) -> anyhow::Result<Box<dyn Subscriber>> {
-        self.family
-            .subscribe(&self.session(role), &self.topic(topic), maximum_qos)
+        self.family.subscribe(&self.session(role), &self.topic(topic), maximum_qos)
     }
 
     fn publish(&self, messages: &[Message]) -> anyhow::Result<()> {
@@ -141,13 +131,8 @@ impl Cell {
 
 fn expect(subscriber: &mut dyn Subscriber, what: &str, messages: &[Message]) -> anyhow::Result<()> {
     for expected in messages {
-        let received = subscriber
-            .receive()
-            .with_context(|| format!("{what}: waiting for {expected:?}"))?;
-        ensure!(
-            received == *expected,
-            "{what}: {received:?} came instead of {expected:?}"
-        );
+        let received = subscriber.receive().with_context(|| format!("{what}: waiting for {expected:?}"))?;
+        ensure!(received == *expected, "{what}: {received:?} came instead of {expected:?}");
     }
     Ok(())
 }
@@ -155,9 +140,8 @@ fn expect(subscriber: &mut dyn Subscriber, what: &str, messages: &[Message]) -> 
 /// Ten messages arrive once each, in order, with the QoS they were sent with. The last shows that nothing came twice.
 fn delivers_at(cell: &Cell, qos: QoS) -> anyhow::Result<()> {
     let mut subscriber = cell.subscribe("subscriber", "#", ExactlyOnce)?;
-    let messages: Vec<Message> = (0..10)
-        .map(|number| cell.message(&format!("level/{number}"), format!("payload {number}"), qos))
-        .collect();
+    let messages: Vec<Message> =
+        (0..10).map(|number| cell.message(&format!("level/{number}"), format!("payload {number}"), qos)).collect();
     cell.publish(&messages)?;
     expect(&mut *subscriber, "subscribed to #", &messages)?;
 
@@ -176,12 +160,8 @@ fn lowers_qos(cell: &Cell) -> anyhow::Result<()> {
         cell.message("zero", "0", AtMostOnce),
     ])?;
     let lowered = |highest: QoS| {
-        [
-            ("two", "2", ExactlyOnce),
-            ("one", "1", AtLeastOnce),
-            ("zero", "0", AtMostOnce),
-        ]
-        .map(|(topic, payload, qos)| cell.message(topic, payload, qos.min(highest)))
+        [("two", "2", ExactlyOnce), ("one", "1", AtLeastOnce), ("zero", "0", AtMostOnce)]
+            .map(|(topic, payload, qos)| cell.message(topic, payload, qos.min(highest)))
     };
     expect(&mut *at_least_once, "subscribed with QoS 1", &lowered(AtLeastOnce))?;
     let expected = lowered(AtMostOnce);
@@ -191,19 +171,10 @@ fn lowers_qos(cell: &Cell) -> anyhow::Result<()> {
 /// Who subscribes later finds the retained message, marked so; who was there gets it as a plain message (3.3.1.3).
 fn sets_retained(cell: &Cell) -> anyhow::Result<()> {
     let mut earlier = cell.subscribe("earlier", "#", AtLeastOnce)?;
-    let first = Message {
-        retain: true,
-        ..cell.message("state", "first", AtLeastOnce)
-    };
-    let second = Message {
-        payload: b"second".to_vec(),
-        ..first.clone()
-    };
+    let first = Message { retain: true, ..cell.message("state", "first", AtLeastOnce) };
+    let second = Message { payload: b"second".to_vec(), ..first.clone() };
     cell.publish(&[first.clone(), second.clone()])?;
-    let plain = |message: &Message| Message {
-        retain: false,
-        ..message.clone()
-    };
+    let plain = |message: &Message| Message { retain: false, ..message.clone() };
     expect(&mut *earlier, "subscribed before", &[plain(&first), plain(&second)])?;
 
     let mut later = cell.subscribe("later", "#", AtLeastOnce)?;
@@ -216,10 +187,7 @@ fn sets_retained(cell: &Cell) -> anyhow::Result<()> {
 
 /// An empty retained message removes what was retained [MQTT-3.3.1-6].
 fn clears_retained(cell: &Cell) -> anyhow::Result<()> {
-    let message = Message {
-        retain: true,
-        ..cell.message("state", "soon gone", AtLeastOnce)
-    };
+    let message = Message { retain: true, ..cell.message("state", "soon gone", AtLeastOnce) };
     cell.publish(std::slice::from_ref(&message))?;
     let mut witness = cell.subscribe("witness", "#", AtLeastOnce)?;
     expect(&mut *witness, "before it is cleared", &[message])?;
@@ -232,18 +200,12 @@ fn clears_retained(cell: &Cell) -> anyhow::Result<()> {
 }
 
 fn clear(cell: &Cell, topic: &str) -> anyhow::Result<()> {
-    cell.publish(&[Message {
-        retain: true,
-        ..cell.message(topic, "", AtLeastOnce)
-    }])
+    cell.publish(&[Message { retain: true, ..cell.message(topic, "", AtLeastOnce) }])
 }
 
 fn with_will(cell: &Cell) -> (Session, Message) {
     let will = cell.message("will", "I did not say goodbye", AtLeastOnce);
-    let session = Session {
-        will: Some(will.clone()),
-        ..cell.session("mortal")
-    };
+    let session = Session { will: Some(will.clone()), ..cell.session("mortal") };
     (session, will)
 }
 
@@ -272,20 +234,12 @@ fn disconnects(cell: &Cell) -> anyhow::Result<()> {
 
 /// What is published while a client with a kept session is away waits for it: after a DISCONNECT and after a drop.
 fn resumes_session(cell: &Cell) -> anyhow::Result<()> {
-    let session = Session {
-        kept: true,
-        ..cell.session("sleeper")
-    };
+    let session = Session { kept: true, ..cell.session("sleeper") };
     let filter = cell.topic("#");
     // QoS 2 comes last: a client may hand it over at PUBREL, after a QoS 1 message that was sent later.
     let away = |times: &str| {
-        [
-            ("a", AtLeastOnce),
-            ("b", AtLeastOnce),
-            ("c", ExactlyOnce),
-            ("d", ExactlyOnce),
-        ]
-        .map(|(topic, qos)| cell.message(topic, format!("while away {times}"), qos))
+        [("a", AtLeastOnce), ("b", AtLeastOnce), ("c", ExactlyOnce), ("d", ExactlyOnce)]
+            .map(|(topic, qos)| cell.message(topic, format!("while away {times}"), qos))
     };
 
     cell.family.subscribe(&session, &filter, ExactlyOnce)?.leave()?;

@@ -39,11 +39,7 @@ fn survives(qos: QoS, arguments: &[&str]) -> anyhow::Result<()> {
     let mut kept: Vec<(usize, HashSet<usize>)> = Vec::new();
     for moment in MOMENTS {
         let acknowledged = flood_and_kill(data.path(), arguments, qos, moment)?;
-        ensure!(
-            acknowledged.len() >= moment,
-            "only {} of {moment} were acknowledged",
-            acknowledged.len()
-        );
+        ensure!(acknowledged.len() >= moment, "only {} of {moment} were acknowledged", acknowledged.len());
         kept.push((moment, acknowledged));
 
         // The restart, and that it takes messages again.
@@ -99,10 +95,7 @@ fn flood(address: SocketAddr, qos: QoS, moment: usize, reached: &Sender<()>) -> 
             Err(_) => return Ok(acknowledged),
         };
         let number = on_their_way.remove(&completed.packet_identifier);
-        ensure!(
-            number.is_some_and(|number| acknowledged.insert(number)),
-            "acknowledged twice, or never sent"
-        );
+        ensure!(number.is_some_and(|number| acknowledged.insert(number)), "acknowledged twice, or never sent");
         if acknowledged.len() == moment {
             reached.send(())?;
         }
@@ -113,17 +106,10 @@ fn check(data_dir: &Path, moment: usize, acknowledged: &HashSet<usize>) -> anyho
     let topic = format!("crash/{moment}");
     let mut found = HashSet::new();
     let mut last = None;
-    for message in Record::open(data_dir)?
-        .messages(&topic)?
-        .iter()
-        .filter(|message| message.topic == topic)
-    {
+    for message in Record::open(data_dir)?.messages(&topic)?.iter().filter(|message| message.topic == topic) {
         let number: usize = std::str::from_utf8(&message.payload)?.parse()?;
         assert!(found.insert(number), "{number} is in the record twice");
-        assert!(
-            last < Some(number),
-            "{number} comes after {last:?}: the order is the publisher's"
-        );
+        assert!(last < Some(number), "{number} comes after {last:?}: the order is the publisher's");
         assert_eq!(message.client.as_deref(), Some("meter"));
         last = Some(number);
     }

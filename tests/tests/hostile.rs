@@ -94,11 +94,8 @@ fn protocol_errors_end_one_connection_and_are_on_record() -> anyhow::Result<()> 
 
     for crime in &CRIMES {
         for version in [V311, V5] {
-            let (bytes, clause) = if version == V5 {
-                (crime.v5, crime.clause[0])
-            } else {
-                (crime.v311, crime.clause[1])
-            };
+            let (bytes, clause) =
+                if version == V5 { (crime.v5, crime.clause[0]) } else { (crime.v311, crime.clause[1]) };
             let client = format!("{}-{}", crime.name, version.level());
             let mut hostile = Peer::join(broker.address(), version, &client)?;
             hostile.send_bytes(bytes)?;
@@ -116,17 +113,9 @@ fn protocol_errors_end_one_connection_and_are_on_record() -> anyhow::Result<()> 
             let message = listener.receive_message()?;
             assert_eq!(message.payload, client.as_bytes());
 
-            let event = record.until(|record| {
-                Ok(record
-                    .events(&client)?
-                    .into_iter()
-                    .find(|event| event.kind == "violation"))
-            })?;
-            assert!(
-                event.detail.contains(clause),
-                "{client}: {clause} in {:?}",
-                event.detail
-            );
+            let event = record
+                .until(|record| Ok(record.events(&client)?.into_iter().find(|event| event.kind == "violation")))?;
+            assert!(event.detail.contains(clause), "{client}: {clause} in {:?}", event.detail);
         }
     }
     Ok(())
@@ -148,9 +137,7 @@ fn nonsense_before_connect_is_cut_off() -> anyhow::Result<()> {
         stranger.send_bytes(bytes)?;
         let answers = stranger.expect_end()?;
         assert!(
-            answers
-                .iter()
-                .all(|packet| matches!(packet, Packet::ConnAck(answer) if answer.reason_code.is_error())),
+            answers.iter().all(|packet| matches!(packet, Packet::ConnAck(answer) if answer.reason_code.is_error())),
             "{bytes:?}: {answers:?}"
         );
     }

@@ -45,17 +45,9 @@ fn sigterm_ends_it_with_0_and_everything_committed() -> anyhow::Result<()> {
 #[test]
 fn binary_is_linked_to_no_desktop_library() -> anyhow::Result<()> {
     let outcome = run(Command::new("ldd").arg(program("nightjar-server")), &[], DEADLINE)?.success()?;
-    assert!(
-        outcome.stdout.contains("libc.so"),
-        "ldd lists libraries: {}",
-        outcome.stdout
-    );
+    assert!(outcome.stdout.contains("libc.so"), "ldd lists libraries: {}", outcome.stdout);
     for library in ["webkit", "gtk", "gdk", "glib", "javascriptcore", "soup"] {
-        assert!(
-            !outcome.stdout.to_lowercase().contains(library),
-            "{library}: {}",
-            outcome.stdout
-        );
+        assert!(!outcome.stdout.to_lowercase().contains(library), "{library}: {}", outcome.stdout);
     }
     Ok(())
 }
@@ -69,10 +61,7 @@ fn refusal(listen: &str, data_dir: &Path) -> anyhow::Result<String> {
     ensure!(stdout.is_empty(), "nothing listens, but it said: {stdout}");
     let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
     ensure!(lines.len() == 1, "one sentence is asked for, not:\n{stderr}");
-    ensure!(
-        !stderr.contains("panicked") && !stderr.contains("Os {"),
-        "not a sentence: {stderr}"
-    );
+    ensure!(!stderr.contains("panicked") && !stderr.contains("Os {"), "not a sentence: {stderr}");
     Ok(stderr)
 }
 
@@ -94,10 +83,7 @@ fn data_directory_that_cannot_be_one_is_named() -> anyhow::Result<()> {
     // Permissions would not stop root; that a file is no directory, and /proc no place for one, does.
     for data_dir in [file.as_path(), &file.join("below"), Path::new("/proc/nightjar")] {
         let sentence = refusal("127.0.0.1:0", data_dir)?;
-        assert!(
-            sentence.contains(&data_dir.display().to_string()),
-            "it names the directory: {sentence}"
-        );
+        assert!(sentence.contains(&data_dir.display().to_string()), "it names the directory: {sentence}");
     }
     assert_eq!(fs::read_to_string(&file)?, "not a directory", "and harms nothing");
     Ok(())
@@ -108,10 +94,7 @@ fn data_directory_of_a_running_server_is_refused() -> anyhow::Result<()> {
     let data = TempDir::new()?;
     let broker = Broker::nightjar(data.path(), &[])?;
     let sentence = refusal("127.0.0.1:0", data.path())?;
-    assert!(
-        sentence.contains(&data.path().display().to_string()),
-        "it names the directory: {sentence}"
-    );
+    assert!(sentence.contains(&data.path().display().to_string()), "it names the directory: {sentence}");
     // The first one goes on as if nothing had happened.
     let mut peer = Peer::join(broker.address(), V5, "still-there")?;
     peer.publish_acknowledged("still/there", "yes", AtLeastOnce, false)
@@ -146,11 +129,7 @@ fn message_is_recorded_with_its_publisher_once_it_is_acknowledged() -> anyhow::R
             payload: bytes.to_vec(),
         };
         let messages = record.messages(&format!("home/{number}"))?;
-        assert_eq!(
-            messages,
-            [expected],
-            "an acknowledged message is in the record, once and as it was sent"
-        );
+        assert_eq!(messages, [expected], "an acknowledged message is in the record, once and as it was sent");
     }
     Ok(())
 }
@@ -192,11 +171,7 @@ fn retained_messages_and_history_survive_a_restart() -> anyhow::Result<()> {
 
     let messages = Record::open(data.path())?.messages("door/")?;
     let payloads: Vec<String> = messages.iter().map(payload).collect();
-    assert_eq!(
-        payloads,
-        ["open", "closed", "low", "", "open again"],
-        "both runs, in order"
-    );
+    assert_eq!(payloads, ["open", "closed", "low", "", "open again"], "both runs, in order");
     assert!(messages.iter().all(|message| message.client.as_deref() == Some("door")));
     Ok(())
 }
@@ -217,10 +192,7 @@ fn comings_and_goings_are_events() -> anyhow::Result<()> {
             Ok(kinds.iter().any(|kind| kind == last).then_some(kinds))
         })
     };
-    assert_eq!(
-        kinds("polite", "disconnected")?[..3],
-        ["connected", "subscribed", "disconnected"]
-    );
+    assert_eq!(kinds("polite", "disconnected")?[..3], ["connected", "subscribed", "disconnected"]);
     assert_eq!(kinds("rude", "lost")?[..2], ["connected", "lost"]);
     Ok(())
 }

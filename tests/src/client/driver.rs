@@ -37,11 +37,7 @@ impl Driver {
 
     /// MQTT.js, for JavaScript.
     pub fn mqttjs() -> Self {
-        Self {
-            name: "mqttjs",
-            program: "node".into(),
-            script: tests_folder().join("clients/mqttjs/driver.js"),
-        }
+        Self { name: "mqttjs", program: "node".into(), script: tests_folder().join("clients/mqttjs/driver.js") }
     }
 
     fn connect(&self, session: &Session) -> anyhow::Result<(Connection, bool)> {
@@ -92,11 +88,7 @@ impl Family for Driver {
         let (mut connection, session_present) = self.connect(session)?;
         ensure!(!session_present, "a new client finds a session that it never had");
         let answer = connection.ask(&json!({ "do": "subscribe", "filter": filter, "qos": maximum_qos.level() }))?;
-        ensure!(
-            answer["granted"] == maximum_qos.level(),
-            "granted {}",
-            answer["granted"]
-        );
+        ensure!(answer["granted"] == maximum_qos.level(), "granted {}", answer["granted"]);
         Ok(Box::new(connection))
     }
 

@@ -64,9 +64,7 @@ impl Family for Mosquitto {
     fn publish(&self, session: &Session, messages: &[Message]) -> anyhow::Result<()> {
         for message in messages {
             let mut command = Command::new("mosquitto_pub");
-            command
-                .args(arguments(session))
-                .args(["-t", &message.topic, "-q", &message.qos.level().to_string()]);
+            command.args(arguments(session)).args(["-t", &message.topic, "-q", &message.qos.level().to_string()]);
             if message.retain {
                 command.arg("-r");
             }
@@ -127,11 +125,7 @@ fn message(line: &str) -> Option<Message> {
 
 impl Subscriber for Subscription {
     fn receive(&mut self) -> anyhow::Result<Message> {
-        if self.early.is_empty() {
-            self.lines.find(DEADLINE, message)
-        } else {
-            Ok(self.early.remove(0))
-        }
+        if self.early.is_empty() { self.lines.find(DEADLINE, message) } else { Ok(self.early.remove(0)) }
     }
 
     fn leave(&mut self) -> anyhow::Result<()> {
