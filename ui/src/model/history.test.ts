@@ -1,0 +1,157 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { HistoryProgress } from "../host/types/HistoryProgress";
+import type { HistoryQuery } from "../host/types/HistoryQuery";
+import type { App } from "./app.svelte";
+import { History } from "./history.svelte";
+import { hostOf, messageDetail, messageRow, stage } from "./testing";
+
+let total: number;
+let done: boolean;
+let opened: HistoryQuery[];
+let closed: number[];
+let pages: number;
+let refusal: unknown;
+let history: History;
+let stop: () => void;
+
+const progress = (search: number): HistoryProgress => ({
+  search,
+  found: total,
+  progress: done ? 1 : 0.4,
+  done,
+  newer: 12,
+  limit_reached: false,
+});
+
+beforeEach(() => {
+  stage();
+  [total, done, opened, closed, pages, refusal] = [2_000_000, true, [], [], 0, undefined];
+  const host = hostOf({
+    historyOpen: async (query) => {
+      if (refusal) throw refusal;
+      opened.push(query);
+      return progress(opened.length);
+    },
+    historyPage: async (search, first, count) => {
+      if (closed.includes(search)) throw new Error("closed");
+      if (count > 0) pages += 1;
+      const length = Math.max(0, Math.min(count, total - first));
+      return {
+        progress: progress(search),
+        first,
+        rows: Array.from({ length }, (_, i) => messageRow(total - first - i)),
+      };
+    },
+    historyClose: async (search) => void closed.push(search),
+    message: async (id) => messageDetail(id),
+  });
+  history = new History({ host, paused: false } as unknown as App);
+  stop = history.feed.open();
+});
+afterEach(() => {
+  stop();
+  vi.useRealTimers();
+});
+
+const settle = () => vi.advanceTimersByTimeAsync(1500);
+
+test("rows by position, of which only those around the view are fetched", async () => {
+  await history.search();
+  history.show(1_500_000, 30);
+  await settle();
+  expect(history.total).toBe(2_000_000);
+  expect(history.row(1_500_010)?.id).toBe(499_990);
+  expect(history.row(700_000)).toBeUndefined();
+});
+
+test("a moment is found among two million in some twenty questions", async () => {
+  await history.search();
+  await settle();
+  pages = 0;
+  const at = messageRow(1_234_567).at;
+  expect(await history.positionOf(at)).toBe(2_000_000 - 1_234_567);
+  expect(await history.positionOf(at + 1)).toBe(2_000_000 - 1_234_567);
+  expect(pages).toBeLessThan(50);
+  expect(await history.positionOf(0)).toBe(1_999_999);
+  expect(await history.positionOf(Number.MAX_SAFE_INTEGER)).toBe(0);
+});
+
+test("a new search closes the one before, and what is wrong is not searched", async () => {
+  await history.search();
+  history.filter = "a/#/b";
+  history.typed();
+  await settle();
+  expect(history.filterError).toMatch(/only at the end/);
+  expect(opened.length).toBe(1);
+  history.filter = "a/#";
+  history.typed();
+  history.typed();
+  await settle();
+  expect(opened.length).toBe(2);
+  expect(opened[1]?.filter).toBe("a/#");
+  expect(closed).toEqual([1]);
+});
+
+test("times from fields", async () => {
+  vi.setSystemTime(new Date(2026, 10, 22, 16, 0));
+  history.setRange("1 h");
+  await settle();
+  expect(opened.at(-1)!.to).toBeNull();
+  expect(Math.abs(Date.now() - 3_600_000 - opened.at(-1)!.from!)).toBeLessThan(2000);
+  history.setRange("custom");
+  expect(history.from).toMatch(/^15:00:0/);
+  history.to = "14:00";
+  expect(history.toError).toMatch(/before the beginning/);
+  expect(history.valid).toBe(false);
+  history.to = "soon";
+  expect(history.toError).toMatch(/Write a time/);
+  history.from = "14:00";
+  history.to = "15:30";
+  await history.search();
+  expect(opened.at(-1)!.from).toBe(new Date(2026, 10, 22, 14, 0).getTime());
+  expect(opened.at(-1)!.to).toBe(new Date(2026, 10, 22, 15, 30).getTime());
+  expect(history.newer).toBe(0);
+});
+
+test("cancelled, it keeps what is there and asks for no more", async () => {
+  done = false;
+  await history.search();
+  history.show(0, 30);
+  await settle();
+  expect(history.searching).toBe(true);
+  history.cancel();
+  expect(history.searching).toBe(false);
+  expect(history.total).toBe(100);
+  expect(closed).toEqual([1]);
+  await settle();
+  expect(history.fault).toBeUndefined();
+  await history.search();
+  expect(closed).toEqual([1]);
+  expect(history.stopped).toBe(false);
+});
+
+test("a refused search says why", async () => {
+  refusal = { what: "The history cannot be read", why: "The file is locked", action: "Try again" };
+  await history.search();
+  expect(history.fault?.what).toBe("The history cannot be read");
+  refusal = undefined;
+  await history.search();
+  expect(history.fault).toBeUndefined();
+});
+
+test("the histogram counts every row once", async () => {
+  await history.search();
+  await settle();
+  const { counts, from, to } = history.profile!;
+  expect(counts.reduce((a, b) => a + b, 0)).toBeCloseTo(2_000_000, 0);
+  expect([from, to]).toEqual([messageRow(1).at, messageRow(2_000_000).at]);
+});
+
+test("a row that was not there when it was selected is inspected when it comes", async () => {
+  await history.search();
+  history.select(900_000);
+  expect(history.inspected.key).toBeUndefined();
+  history.show(899_990, 30);
+  await settle();
+  expect(history.inspected.detail?.row.id).toBe(1_100_000);
+});
