@@ -28,18 +28,12 @@ enum Peer {
 impl Decoder {
     /// A server's decoder, which learns the version from CONNECT. `maximum_packet_size` in bytes, of whole packets.
     pub const fn new(maximum_packet_size: usize) -> Self {
-        Self {
-            peer: Peer::Unknown,
-            maximum_packet_size,
-        }
+        Self { peer: Peer::Unknown, maximum_packet_size }
     }
 
     /// A decoder whose version is known, as a client's is. It takes packets of both directions.
     pub const fn for_version(version: ProtocolVersion, maximum_packet_size: usize) -> Self {
-        Self {
-            peer: Peer::Any(version),
-            maximum_packet_size,
-        }
+        Self { peer: Peer::Any(version), maximum_packet_size }
     }
 
     /// The version of the packets; `None` in a server's decoder before CONNECT.
@@ -69,10 +63,7 @@ impl Decoder {
         let header_length = 1 + remaining_length.length;
         let size = header_length + remaining_length.value as usize;
         if size > self.maximum_packet_size {
-            return Err(Violation::PacketTooLarge {
-                size,
-                limit: self.maximum_packet_size,
-            });
+            return Err(Violation::PacketTooLarge { size, limit: self.maximum_packet_size });
         }
         if buffer.len() < size {
             return Ok(None);
@@ -98,9 +89,7 @@ impl Decoder {
             (Peer::Client(version) | Peer::Any(version), PacketType::Auth)
                 if !matches!(version, ProtocolVersion::V5) =>
             {
-                Err(Violation::ReservedPacketType {
-                    packet_type: PacketType::Auth as u8,
-                })
+                Err(Violation::ReservedPacketType { packet_type: PacketType::Auth as u8 })
             }
             (Peer::Client(_) | Peer::Any(_), _) => Ok(()),
         }
@@ -148,10 +137,7 @@ fn check_client_properties(packet: &Packet) -> Result<(), Violation> {
             _ => Ok(()),
         },
         Packet::Disconnect(disconnect) if disconnect.properties.server_reference.is_some() => {
-            Err(Violation::PropertyNotAllowed {
-                property: Property::ServerReference,
-                packet: PacketType::Disconnect,
-            })
+            Err(Violation::PropertyNotAllowed { property: Property::ServerReference, packet: PacketType::Disconnect })
         }
         _ => Ok(()),
     }

@@ -131,10 +131,7 @@ impl PacketType {
                 matches!(code, 0x00 | 0x10 | 0x80 | 0x83 | 0x87 | 0x90 | 0x91 | 0x97 | 0x99)
             }
             Self::PubRel | Self::PubComp => matches!(code, 0x00 | 0x92),
-            Self::SubAck => matches!(
-                code,
-                0x00..=0x02 | 0x80 | 0x83 | 0x87 | 0x8F | 0x91 | 0x97 | 0x9E | 0xA1 | 0xA2
-            ),
+            Self::SubAck => matches!(code, 0x00..=0x02 | 0x80 | 0x83 | 0x87 | 0x8F | 0x91 | 0x97 | 0x9E | 0xA1 | 0xA2),
             Self::UnsubAck => matches!(code, 0x00 | 0x11 | 0x80 | 0x83 | 0x87 | 0x8F | 0x91),
             Self::Disconnect => matches!(
                 code,
@@ -145,11 +142,7 @@ impl PacketType {
                 false
             }
         };
-        if known {
-            Ok(ReasonCode(code))
-        } else {
-            Err(Violation::UnknownReasonCode { packet: self, code })
-        }
+        if known { Ok(ReasonCode(code)) } else { Err(Violation::UnknownReasonCode { packet: self, code }) }
     }
 
     pub(crate) const fn reason_code_clause(self) -> &'static str {

@@ -167,10 +167,7 @@ impl TopicFilter {
     /// The filter with memory of its own, instead of a slice of a read buffer that it would keep alive.
     #[must_use]
     pub fn detached(&self) -> Self {
-        Self {
-            text: ByteString::from(String::from(&*self.text)),
-            start: self.start,
-        }
+        Self { text: ByteString::from(String::from(&*self.text)), start: self.start }
     }
 }
 
@@ -275,3 +272,163 @@ macro_rules! reads_as_str {
 
 reads_as_str!(TopicName, 0);
 reads_as_str!(TopicFilter, text);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn name(text: &str) -> TopicName {
+        TopicName::new(text).expect("the tests' own topics are valid")
+    }
+
+    fn filter(text: &str) -> TopicFilter {
+        TopicFilter::new(text).expect("the tests' own filters are valid")
+    }
+
+    #[test]
+    fn names() {
+        for text in ["a", "/", "//", "a/b c", "$SYS/x", "ä/€/🦉", " ", "$share/g/a", &"x".repeat(65_535)] {
+            assert_eq!(&*name(text), text);
+        }
+        for (text, reason) in [
+            ("", InvalidTopic::Empty),
+            ("a/\0", InvalidTopic::NullCharacter),
+            ("#", InvalidTopic::WildcardInName),
+            ("a/+", InvalidTopic::WildcardInName),
+            ("a+b", InvalidTopic::WildcardInName),
+            (&"x".repeat(65_536), InvalidTopic::TooLong),
+        ] {
+            assert_eq!(TopicName::new(text), Err(reason), "{text:.10}");
+        }
+    }
+
+    #[test]
+    fn filters() {
+        for text in [
+            "a",
+            "/",
+            "#",
+            "+",
+            "+/+",
+            "/#",
+            "a/+/b/#",
+            "$SYS/#",
+            "$shared/x",
+            "$share/g/a",
+            "$share/g/#",
+            "$share/g//",
+        ] {
+            assert_eq!(&*filter(text), text);
+        }
+        for (text, reason) in [
+            ("", InvalidTopic::Empty),
+            ("\0", InvalidTopic::NullCharacter),
+            ("#/a", InvalidTopic::MisplacedMultiLevelWildcard),
+            ("##", InvalidTopic::MisplacedMultiLevelWildcard),
+            ("a#", InvalidTopic::MisplacedMultiLevelWildcard),
+            ("a/#/", InvalidTopic::MisplacedMultiLevelWildcard),
+            ("+#", InvalidTopic::MisplacedMultiLevelWildcard),
+            ("++", InvalidTopic::MisplacedSingleLevelWildcard),
+            ("a/b+", InvalidTopic::MisplacedSingleLevelWildcard),
+            ("+a/b", InvalidTopic::MisplacedSingleLevelWildcard),
+            ("$share", InvalidTopic::InvalidShareName),
+            ("$share/", InvalidTopic::InvalidShareName),
+            ("$share/g", InvalidTopic::InvalidShareName),
+            ("$share/g/", InvalidTopic::InvalidShareName),
+            ("$share//a", InvalidTopic::InvalidShareName),
+            ("$share/#/a", InvalidTopic::InvalidShareName),
+            ("$share/g+/a", InvalidTopic::InvalidShareName),
+            ("$share/g/a#", InvalidTopic::MisplacedMultiLevelWildcard),
+            (&"x".repeat(65_536), InvalidTopic::TooLong),
+        ] {
+            assert_eq!(TopicFilter::new(text), Err(reason), "{text:.10}");
+        }
+    }
+
+    #[test]
+    fn shares() {
+        assert_eq!(filter("$share/group/a/+").shared(), Some(("group", "a/+")));
+        assert_eq!(filter("$share/g//").shared(), Some(("g", "/")));
+        assert_eq!(filter("$shared/g/a").shared(), None);
+        let longest = format!("$share/{}/a", "g".repeat(65_535 - 9));
+        assert_eq!(filter(&longest).shared().map(|(_, filter)| filter), Some("a"));
+        assert_eq!(filter("$share/g/a").detached().shared(), Some(("g", "a")));
+    }
+
+    #[test]
+    fn below_5_there_are_no_shares() {
+        for text in ["$share", "$share/", "$share/g", "$share/+/a", "$share/g/a"] {
+            for version in [ProtocolVersion::V31, ProtocolVersion::V311] {
+                let filter = TopicFilter::new_for(version, text).expect("an ordinary filter");
+                assert_eq!(filter.shared(), None, "{text}");
+            }
+        }
+        let ordinary = TopicFilter::new_for(ProtocolVersion::V311, "$share/g/a").expect("an ordinary filter");
+        assert!(ordinary.matches(&name("$share/g/a")));
+        assert!(!ordinary.matches(&name("a")));
+        assert_eq!(
+            TopicFilter::new_for(ProtocolVersion::V311, "$share/g/a#"),
+            Err(InvalidTopic::MisplacedMultiLevelWildcard)
+        );
+    }
+
+    #[test]
+    fn matching() {
+        // Filter, what it matches, what it does not.
+        let table: &[(&str, &[&str], &[&str])] = &[
+            ("a", &["a"], &["A", "a/", "/a", "a/b", "b", "aa"]),
+            ("a/b", &["a/b"], &["a", "a/", "a/b/", "a/b/c", "a/bb"]),
+            ("#", &["a", "/", "a/b", "/a", "a/b/c/", " "], &["$SYS", "$SYS/a", "$"]),
+            ("+", &["a", " "], &["/", "a/", "a/b", "/a", "$SYS"]),
+            ("+/+", &["a/b", "/", "/a", "a/"], &["a", "a/b/c", "$SYS/a"]),
+            ("/+", &["/a", "/"], &["a", "a/b", "/a/b"]),
+            ("/#", &["/", "/a", "/a/b"], &["a", "a/"]),
+            ("a/#", &["a", "a/", "a/b", "a/b/c"], &["b", "/a", "aa", "$a"]),
+            ("a/+", &["a/b", "a/"], &["a", "a/b/c", "a//"]),
+            ("a/+/c", &["a/b/c", "a//c"], &["a/c", "a/b/b/c", "a/b"]),
+            ("a/+/#", &["a/b", "a/", "a/b/c/d"], &["a", "b/a"]),
+            ("+/b/#", &["a/b", "/b", "a/b/c"], &["b", "a/c/b", "$SYS/b"]),
+            ("+/#", &["a", "a/b", "/"], &["$SYS", "$SYS/a"]),
+            (
+                "sport/tennis/player1/#",
+                &["sport/tennis/player1", "sport/tennis/player1/ranking"],
+                &["sport/tennis/player11"],
+            ),
+            ("$SYS/#", &["$SYS", "$SYS/", "$SYS/a/b"], &["$SYSTEM", "SYS/a", "a/$SYS"]),
+            ("$SYS/+", &["$SYS/a"], &["$SYS", "$SYS/a/b"]),
+            ("+/$SYS", &["a/$SYS"], &["$SYS/$SYS"]),
+            ("ä/+", &["ä/ö"], &["a/ö", "a\u{308}/ö"]),
+            // The filter behind the share is what counts, its `$` too.
+            ("$share/g/a/+", &["a/b"], &["$share/g/a/b", "a"]),
+            ("$share/g/#", &["a", "a/b"], &["$SYS/a"]),
+            ("$share/g/$SYS/#", &["$SYS/a"], &["a"]),
+        ];
+        for (text, matching, others) in table {
+            let filter = filter(text);
+            for topic in *matching {
+                assert!(filter.matches(&name(topic)), "{text} matches {topic}");
+            }
+            for topic in *others {
+                assert!(!filter.matches(&name(topic)), "{text} does not match {topic}");
+            }
+        }
+    }
+
+    #[test]
+    fn maps_are_asked_by_text() {
+        let names = HashMap::from([(name("a/b"), 1)]);
+        assert_eq!(names.get("a/b"), Some(&1));
+        let filters = HashMap::from([(filter("$share/g/a"), 2)]);
+        assert_eq!(filters.get("$share/g/a"), Some(&2));
+        let below_5 = TopicFilter::new_for(ProtocolVersion::V311, "$share/g/a").expect("an ordinary filter");
+        assert_eq!(filters.get(&below_5), Some(&2));
+    }
+
+    #[test]
+    fn server_topics() {
+        assert!(name("$SYS/a").is_server_topic());
+        assert!(!name("a/$SYS").is_server_topic());
+    }
+}

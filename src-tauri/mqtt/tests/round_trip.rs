@@ -47,7 +47,7 @@ fn decode_anything(mut decoder: Decoder, bytes: &[u8]) -> Result<(), TestCaseErr
             Ok(Some(packet)) => {
                 prop_assert!(buffer.len() < before.len(), "a packet came out of no bytes");
                 let version = decoder.version().expect("a packet came, so the version is known");
-                let mut again = encoded(&[packet.clone()], version);
+                let mut again = encoded(std::slice::from_ref(&packet), version);
                 let decoded = Decoder::for_version(version, LIMIT).decode(&mut again);
                 prop_assert_eq!(decoded, Ok(Some(packet)));
             }

@@ -19,11 +19,7 @@ pub struct Acknowledgement {
 impl Acknowledgement {
     /// An acknowledgement without properties.
     pub const fn new(packet_identifier: PacketIdentifier, reason_code: ReasonCode) -> Self {
-        Self {
-            packet_identifier,
-            reason_code,
-            properties: None,
-        }
+        Self { packet_identifier, reason_code, properties: None }
     }
 }
 
@@ -83,11 +79,7 @@ impl Encode for AcknowledgementPacket<'_> {
         if version != ProtocolVersion::V5 {
             return;
         }
-        match acknowledgement
-            .properties
-            .as_deref()
-            .filter(|properties| !properties.is_empty())
-        {
+        match acknowledgement.properties.as_deref().filter(|properties| !properties.is_empty()) {
             Some(properties) => {
                 out.byte(acknowledgement.reason_code.0);
                 out.properties(properties);

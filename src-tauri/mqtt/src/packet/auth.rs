@@ -36,10 +36,7 @@ impl Auth {
         let reason_code = PacketType::Auth.reason_code(body.byte()?)?;
         let properties = AuthProperties::decode(&mut body)?;
         body.finish()?;
-        Ok(Self {
-            reason_code,
-            properties,
-        })
+        Ok(Self { reason_code, properties })
     }
 }
 

@@ -97,20 +97,13 @@ impl ConnAck {
         let code = body.byte()?;
         let (reason_code, properties) = match version {
             ProtocolVersion::V31 | ProtocolVersion::V311 => (reason_code(code)?, ConnAckProperties::default()),
-            ProtocolVersion::V5 => (
-                PacketType::ConnAck.reason_code(code)?,
-                ConnAckProperties::decode(&mut body)?,
-            ),
+            ProtocolVersion::V5 => (PacketType::ConnAck.reason_code(code)?, ConnAckProperties::decode(&mut body)?),
         };
         if session_present && reason_code != ReasonCode::SUCCESS {
             return Err(Violation::SessionPresentInRefusal);
         }
         body.finish()?;
-        Ok(Self {
-            session_present,
-            reason_code,
-            properties,
-        })
+        Ok(Self { session_present, reason_code, properties })
     }
 }
 
@@ -124,10 +117,7 @@ const fn reason_code(return_code: u8) -> Result<ReasonCode, Violation> {
         4 => ReasonCode::BAD_USER_NAME_OR_PASSWORD,
         5 => ReasonCode::NOT_AUTHORIZED,
         code => {
-            return Err(Violation::UnknownReasonCode {
-                packet: PacketType::ConnAck,
-                code,
-            });
+            return Err(Violation::UnknownReasonCode { packet: PacketType::ConnAck, code });
         }
     })
 }
@@ -226,25 +216,16 @@ impl EncodeProperties for ConnAckProperties {
         out.byte_property(Property::MaximumQos, maximum_qos.map(QoS::level));
         out.flag_property(Property::RetainAvailable, unless_true(self.retain_available));
         out.four_byte_property(Property::MaximumPacketSize, self.maximum_packet_size);
-        out.string_property(
-            Property::AssignedClientIdentifier,
-            self.assigned_client_identifier.as_deref(),
-        );
+        out.string_property(Property::AssignedClientIdentifier, self.assigned_client_identifier.as_deref());
         out.two_byte_property(Property::TopicAliasMaximum, self.topic_alias_maximum);
         out.string_property(Property::ReasonString, self.reason_string.as_deref());
         out.user_properties(&self.user_properties);
-        out.flag_property(
-            Property::WildcardSubscriptionAvailable,
-            unless_true(self.wildcard_subscription_available),
-        );
+        out.flag_property(Property::WildcardSubscriptionAvailable, unless_true(self.wildcard_subscription_available));
         out.flag_property(
             Property::SubscriptionIdentifiersAvailable,
             unless_true(self.subscription_identifiers_available),
         );
-        out.flag_property(
-            Property::SharedSubscriptionAvailable,
-            unless_true(self.shared_subscription_available),
-        );
+        out.flag_property(Property::SharedSubscriptionAvailable, unless_true(self.shared_subscription_available));
         out.two_byte_property(Property::ServerKeepAlive, self.server_keep_alive);
         out.string_property(Property::ResponseInformation, self.response_information.as_deref());
         out.string_property(Property::ServerReference, self.server_reference.as_deref());

@@ -150,16 +150,8 @@ impl Connect {
         };
         // In MQTT 3.1, 3.1, the flags may promise what the length has no room for: the length is right then.
         let is_there = |flag: u8, body: &Reader| has(flag) && !(version == ProtocolVersion::V31 && body.is_empty());
-        let user_name = if is_there(flag::USER_NAME, &body) {
-            Some(body.string()?)
-        } else {
-            None
-        };
-        let password = if is_there(flag::PASSWORD, &body) {
-            Some(body.binary()?)
-        } else {
-            None
-        };
+        let user_name = if is_there(flag::USER_NAME, &body) { Some(body.string()?) } else { None };
+        let password = if is_there(flag::PASSWORD, &body) { Some(body.binary()?) } else { None };
         body.finish()?;
         Ok(Self {
             version,

@@ -133,11 +133,7 @@ impl Packet {
     /// [`TooLarge`]; `out` is then as it was.
     pub fn encode(&self, version: ProtocolVersion, out: &mut BytesMut) -> Result<(), TooLarge> {
         let acknowledgement = |acknowledgement, out: &mut BytesMut| {
-            wire::encode(
-                &AcknowledgementPacket(self.packet_type(), acknowledgement),
-                version,
-                out,
-            )
+            wire::encode(&AcknowledgementPacket(self.packet_type(), acknowledgement), version, out)
         };
         match self {
             Self::Publish(publish) => publish.encode(version, out),

@@ -95,22 +95,10 @@ impl Publish {
             ProtocolVersion::V31 | ProtocolVersion::V311 => None,
             ProtocolVersion::V5 => PublishProperties::decode(&mut body)?,
         };
-        if topic.is_none()
-            && properties
-                .as_ref()
-                .is_none_or(|properties| properties.topic_alias.is_none())
-        {
+        if topic.is_none() && properties.as_ref().is_none_or(|properties| properties.topic_alias.is_none()) {
             return Err(Violation::NoTopic);
         }
-        Ok(Self {
-            dup,
-            qos,
-            retain: flags & RETAIN != 0,
-            topic,
-            packet_identifier,
-            properties,
-            payload: body.rest(),
-        })
+        Ok(Self { dup, qos, retain: flags & RETAIN != 0, topic, packet_identifier, properties, payload: body.rest() })
     }
 
     pub(crate) fn encode(&self, version: ProtocolVersion, out: &mut BytesMut) -> Result<(), TooLarge> {
@@ -137,11 +125,7 @@ impl PublishProperties {
     #[inline]
     fn decode(body: &mut Reader) -> Result<Option<Box<Self>>, Violation> {
         let reader = PropertyReader::new(PacketType::Publish, body)?;
-        if reader.is_empty() {
-            Ok(None)
-        } else {
-            Self::decode_some(reader).map(Some)
-        }
+        if reader.is_empty() { Ok(None) } else { Self::decode_some(reader).map(Some) }
     }
 
     fn decode_some(mut reader: PropertyReader) -> Result<Box<Self>, Violation> {
@@ -157,9 +141,7 @@ impl PublishProperties {
                 Property::CorrelationData => reader.binary(&mut properties.correlation_data)?,
                 Property::UserProperty => reader.user_property(&mut properties.user_properties)?,
                 Property::SubscriptionIdentifier => {
-                    properties
-                        .subscription_identifiers
-                        .push(reader.subscription_identifier()?);
+                    properties.subscription_identifiers.push(reader.subscription_identifier()?);
                 }
                 Property::ContentType => reader.string(&mut properties.content_type)?,
                 _ => return Err(reader.not_allowed()),
@@ -233,10 +215,7 @@ impl Encode for Parts<'_> {
     fn write_body(&self, version: ProtocolVersion, out: &mut impl Output) {
         out.string(self.topic);
         if self.qos != QoS::AtMostOnce {
-            debug_assert!(
-                self.packet_identifier.is_some(),
-                "QoS 1 and 2 come with a Packet Identifier"
-            );
+            debug_assert!(self.packet_identifier.is_some(), "QoS 1 and 2 come with a Packet Identifier");
             out.two_bytes(self.packet_identifier.map_or(0, PacketIdentifier::value));
         }
         if version == ProtocolVersion::V5 {

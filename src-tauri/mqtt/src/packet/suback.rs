@@ -46,11 +46,7 @@ impl SubAck {
                 body.rest().iter().map(return_code).collect::<Result<_, _>>()?
             }
         };
-        Ok(Self {
-            packet_identifier,
-            properties,
-            reason_codes,
-        })
+        Ok(Self { packet_identifier, properties, reason_codes })
     }
 }
 
@@ -65,11 +61,7 @@ impl UnsubAck {
                 Vec::new()
             }
         };
-        Ok(Self {
-            packet_identifier,
-            properties,
-            reason_codes,
-        })
+        Ok(Self { packet_identifier, properties, reason_codes })
     }
 }
 
@@ -81,10 +73,7 @@ fn decode_reason_codes(packet: PacketType, codes: &[u8]) -> Result<Vec<ReasonCod
 fn return_code(&code: &u8) -> Result<ReasonCode, Violation> {
     match code {
         0..=2 | 0x80 => Ok(ReasonCode(code)),
-        _ => Err(Violation::UnknownReasonCode {
-            packet: PacketType::SubAck,
-            code,
-        }),
+        _ => Err(Violation::UnknownReasonCode { packet: PacketType::SubAck, code }),
     }
 }
 

@@ -80,11 +80,7 @@ impl Subscribe {
         if subscriptions.is_empty() {
             return Err(Violation::NoSubscriptions);
         }
-        Ok(Self {
-            packet_identifier,
-            properties,
-            subscriptions,
-        })
+        Ok(Self { packet_identifier, properties, subscriptions })
     }
 }
 
@@ -129,10 +125,7 @@ impl SubscriptionOptions {
                 return Err(Violation::ReservedSubscriptionOptions { options });
             }
         }
-        Ok(Self {
-            maximum_qos,
-            ..Self::default()
-        })
+        Ok(Self { maximum_qos, ..Self::default() })
     }
 
     const fn to_byte(self, version: ProtocolVersion) -> u8 {

@@ -34,11 +34,7 @@ impl Unsubscribe {
         if filters.is_empty() {
             return Err(Violation::NoFilters);
         }
-        Ok(Self {
-            packet_identifier,
-            user_properties,
-            filters,
-        })
+        Ok(Self { packet_identifier, user_properties, filters })
     }
 }
 

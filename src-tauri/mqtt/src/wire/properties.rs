@@ -39,10 +39,7 @@ impl PropertyReader {
     }
 
     pub(crate) const fn not_allowed(&self) -> Violation {
-        Violation::PropertyNotAllowed {
-            property: self.property,
-            packet: self.packet,
-        }
+        Violation::PropertyNotAllowed { property: self.property, packet: self.packet }
     }
 
     fn once<T>(
@@ -51,9 +48,7 @@ impl PropertyReader {
         read: impl FnOnce(&mut Reader) -> Result<T, Violation>,
     ) -> Result<(), Violation> {
         if slot.is_some() {
-            return Err(Violation::DuplicateProperty {
-                property: self.property,
-            });
+            return Err(Violation::DuplicateProperty { property: self.property });
         }
         *slot = Some(read(&mut self.reader)?);
         Ok(())
@@ -101,9 +96,7 @@ impl PropertyReader {
 
     pub(crate) fn subscription_identifier_once(&mut self, slot: &mut Option<u32>) -> Result<(), Violation> {
         if slot.is_some() {
-            return Err(Violation::DuplicateProperty {
-                property: self.property,
-            });
+            return Err(Violation::DuplicateProperty { property: self.property });
         }
         *slot = Some(self.subscription_identifier()?);
         Ok(())

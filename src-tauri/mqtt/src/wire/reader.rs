@@ -121,15 +121,8 @@ pub(crate) fn read_variable_byte_integer(bytes: &[u8]) -> Result<Option<Variable
     for (index, &byte) in bytes.iter().take(4).enumerate() {
         value |= u32::from(byte & 0x7F) << (7 * index);
         if byte & 0x80 == 0 {
-            return Ok(Some(VariableByteInteger {
-                value,
-                length: index + 1,
-            }));
+            return Ok(Some(VariableByteInteger { value, length: index + 1 }));
         }
     }
-    if bytes.len() < 4 {
-        Ok(None)
-    } else {
-        Err(Violation::VariableByteIntegerTooLong)
-    }
+    if bytes.len() < 4 { Ok(None) } else { Err(Violation::VariableByteIntegerTooLong) }
 }

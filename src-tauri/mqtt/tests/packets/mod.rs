@@ -78,20 +78,14 @@ fn binary() -> impl Strategy<Value = Bytes> {
 }
 
 fn topic_name() -> impl Strategy<Value = TopicName> {
-    vec(
-        character().prop_filter("no wildcards", |&character| character != '+' && character != '#'),
-        1..12,
+    vec(character().prop_filter("no wildcards", |&character| character != '+' && character != '#'), 1..12).prop_map(
+        |characters| TopicName::new(characters.into_iter().collect::<String>()).expect("no wildcards, no null"),
     )
-    .prop_map(|characters| TopicName::new(characters.into_iter().collect::<String>()).unwrap())
 }
 
 fn topic_filter(version: ProtocolVersion) -> impl Strategy<Value = TopicFilter> {
-    let level = prop_oneof![
-        "[^\0+#/]{0,4}",
-        Just(String::from("+")),
-        Just(String::from("$share")),
-        Just(String::from("$SYS"))
-    ];
+    let level =
+        prop_oneof!["[^\0+#/]{0,4}", Just(String::from("+")), Just(String::from("$share")), Just(String::from("$SYS"))];
     (vec(level, 1..5), any::<bool>(), option::weighted(0.2, "[^\0+#/]{1,4}"))
         .prop_map(|(mut levels, all_below, share)| {
             if all_below {
@@ -110,7 +104,7 @@ fn user_properties() -> impl Strategy<Value = Vec<UserProperty>> {
 }
 
 fn packet_identifier() -> impl Strategy<Value = PacketIdentifier> {
-    (1..=u16::MAX).prop_map(|value| PacketIdentifier::new(value).unwrap())
+    (1..=u16::MAX).prop_map(|value| PacketIdentifier::new(value).expect("not 0"))
 }
 
 fn qos() -> impl Strategy<Value = QoS> {
@@ -134,10 +128,7 @@ fn from_5<T: Default + Clone + std::fmt::Debug + 'static>(
 
 /// Authentication Method and Authentication Data: the second not without the first.
 fn authentication() -> impl Strategy<Value = (Option<ByteString>, Option<Bytes>)> {
-    prop_oneof![
-        Just((None, None)),
-        (text(), option::of(binary())).prop_map(|(method, data)| (Some(method), data)),
-    ]
+    prop_oneof![Just((None, None)), (text(), option::of(binary())).prop_map(|(method, data)| (Some(method), data)),]
 }
 
 pub(crate) fn connect(version: ProtocolVersion) -> BoxedStrategy<Connect> {
@@ -166,25 +157,16 @@ pub(crate) fn connect(version: ProtocolVersion) -> BoxedStrategy<Connect> {
         password: password.filter(|_| user_name.is_some() || version == ProtocolVersion::V5),
         user_name,
     });
-    (
-        any::<bool>(),
-        any::<u16>(),
-        text(),
-        option::of(will(version)),
-        login,
-        from_5(version, properties),
-    )
-        .prop_map(
-            move |(clean_start, keep_alive, client_identifier, will, login, properties)| Connect {
-                version,
-                clean_start,
-                keep_alive,
-                client_identifier,
-                will: will.map(Box::new),
-                login,
-                properties,
-            },
-        )
+    (any::<bool>(), any::<u16>(), text(), option::of(will(version)), login, from_5(version, properties))
+        .prop_map(move |(clean_start, keep_alive, client_identifier, will, login, properties)| Connect {
+            version,
+            clean_start,
+            keep_alive,
+            client_identifier,
+            will: will.map(Box::new),
+            login,
+            properties,
+        })
         .boxed()
 }
 
@@ -207,20 +189,8 @@ fn will(version: ProtocolVersion) -> impl Strategy<Value = Will> {
             correlation_data: fields.5,
             user_properties: fields.6,
         });
-    (
-        topic_name(),
-        binary(),
-        qos(),
-        any::<bool>(),
-        from_5(version, properties),
-    )
-        .prop_map(|(topic, payload, qos, retain, properties)| Will {
-            topic,
-            payload,
-            qos,
-            retain,
-            properties,
-        })
+    (topic_name(), binary(), qos(), any::<bool>(), from_5(version, properties))
+        .prop_map(|(topic, payload, qos, retain, properties)| Will { topic, payload, qos, retain, properties })
 }
 
 fn connack(version: ProtocolVersion) -> impl Strategy<Value = ConnAck> {
@@ -246,12 +216,7 @@ fn connack_properties() -> impl Strategy<Value = ConnAckProperties> {
         option::of(any::<u16>()),
         option::of(any::<u16>()),
     );
-    let texts = (
-        option::of(text()),
-        option::of(text()),
-        option::of(text()),
-        option::of(text()),
-    );
+    let texts = (option::of(text()), option::of(text()), option::of(text()), option::of(text()));
     (numbers, any::<[bool; 4]>(), texts, user_properties(), authentication()).prop_map(
         |(numbers, available, texts, user_properties, authentication)| ConnAckProperties {
             session_expiry_interval: numbers.0,
@@ -298,9 +263,7 @@ fn publish(version: ProtocolVersion, from_server: bool) -> impl Strategy<Value =
             content_type: fields.7,
         });
     let properties = from_5(version, option::of(properties)).prop_map(|properties| {
-        properties
-            .filter(|properties| *properties != PublishProperties::default())
-            .map(Box::new)
+        properties.filter(|properties| *properties != PublishProperties::default()).map(Box::new)
     });
     (
         any::<bool>(),
@@ -313,9 +276,7 @@ fn publish(version: ProtocolVersion, from_server: bool) -> impl Strategy<Value =
         binary(),
     )
         .prop_map(|(dup, qos, retain, topic, other, identifier, properties, payload)| {
-            let aliased = properties
-                .as_ref()
-                .is_some_and(|properties| properties.topic_alias.is_some());
+            let aliased = properties.as_ref().is_some_and(|properties| properties.topic_alias.is_some());
             Publish {
                 dup: dup && qos != QoS::AtMostOnce,
                 qos,
@@ -341,77 +302,46 @@ fn acknowledgements(version: ProtocolVersion) -> impl Strategy<Value = Packet> {
 
 fn acknowledgement(version: ProtocolVersion, codes: &'static [u8]) -> impl Strategy<Value = Acknowledgement> {
     let properties = (option::of(text()), user_properties()).prop_map(|(reason_string, user_properties)| {
-        let properties = AcknowledgementProperties {
-            reason_string,
-            user_properties,
-        };
+        let properties = AcknowledgementProperties { reason_string, user_properties };
         Some(properties).filter(|properties| *properties != AcknowledgementProperties::default())
     });
-    (
-        packet_identifier(),
-        from_5(version, reason_code(codes)),
-        from_5(version, properties),
-    )
-        .prop_map(|(packet_identifier, reason_code, properties)| Acknowledgement {
+    (packet_identifier(), from_5(version, reason_code(codes)), from_5(version, properties)).prop_map(
+        |(packet_identifier, reason_code, properties)| Acknowledgement {
             packet_identifier,
             reason_code,
             properties: properties.map(Box::new),
-        })
+        },
+    )
 }
 
 fn subscribe(version: ProtocolVersion) -> impl Strategy<Value = Subscribe> {
     let properties =
         (option::of(1..=268_435_455_u32), user_properties()).prop_map(|(subscription_identifier, user_properties)| {
-            SubscribeProperties {
-                subscription_identifier,
-                user_properties,
-            }
+            SubscribeProperties { subscription_identifier, user_properties }
         });
-    (
-        packet_identifier(),
-        from_5(version, properties),
-        vec(subscription(version), 1..4),
+    (packet_identifier(), from_5(version, properties), vec(subscription(version), 1..4)).prop_map(
+        |(packet_identifier, properties, subscriptions)| Subscribe { packet_identifier, properties, subscriptions },
     )
-        .prop_map(|(packet_identifier, properties, subscriptions)| Subscribe {
-            packet_identifier,
-            properties,
-            subscriptions,
-        })
 }
 
 fn subscription(version: ProtocolVersion) -> impl Strategy<Value = Subscription> {
-    let handling = select(
-        &[
-            RetainHandling::AtSubscribe,
-            RetainHandling::AtNewSubscribe,
-            RetainHandling::Never,
-        ][..],
-    );
-    (
-        topic_filter(version),
-        qos(),
-        from_5(version, any::<(bool, bool)>()),
-        from_5(version, handling),
+    let handling = select(&[RetainHandling::AtSubscribe, RetainHandling::AtNewSubscribe, RetainHandling::Never][..]);
+    (topic_filter(version), qos(), from_5(version, any::<(bool, bool)>()), from_5(version, handling)).prop_map(
+        |(filter, maximum_qos, (no_local, retain_as_published), retain_handling)| {
+            let options = SubscriptionOptions {
+                maximum_qos,
+                no_local: no_local && filter.shared().is_none(),
+                retain_as_published,
+                retain_handling,
+            };
+            Subscription { filter, options }
+        },
     )
-        .prop_map(
-            |(filter, maximum_qos, (no_local, retain_as_published), retain_handling)| {
-                let options = SubscriptionOptions {
-                    maximum_qos,
-                    no_local: no_local && filter.shared().is_none(),
-                    retain_as_published,
-                    retain_handling,
-                };
-                Subscription { filter, options }
-            },
-        )
 }
 
 fn suback_properties(version: ProtocolVersion) -> impl Strategy<Value = SubAckProperties> {
-    let properties =
-        (option::of(text()), user_properties()).prop_map(|(reason_string, user_properties)| SubAckProperties {
-            reason_string,
-            user_properties,
-        });
+    let properties = (option::of(text()), user_properties())
+        .prop_map(|(reason_string, user_properties)| SubAckProperties { reason_string, user_properties });
     from_5(version, properties)
 }
 
@@ -420,29 +350,15 @@ fn suback(version: ProtocolVersion) -> impl Strategy<Value = SubAck> {
         ProtocolVersion::V31 | ProtocolVersion::V311 => &[0, 1, 2, 0x80],
         ProtocolVersion::V5 => &[0, 1, 2, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2],
     };
-    (
-        packet_identifier(),
-        suback_properties(version),
-        vec(reason_code(codes), 1..4),
+    (packet_identifier(), suback_properties(version), vec(reason_code(codes), 1..4)).prop_map(
+        |(packet_identifier, properties, reason_codes)| SubAck { packet_identifier, properties, reason_codes },
     )
-        .prop_map(|(packet_identifier, properties, reason_codes)| SubAck {
-            packet_identifier,
-            properties,
-            reason_codes,
-        })
 }
 
 fn unsubscribe(version: ProtocolVersion) -> impl Strategy<Value = Unsubscribe> {
-    (
-        packet_identifier(),
-        from_5(version, user_properties()),
-        vec(topic_filter(version), 1..4),
+    (packet_identifier(), from_5(version, user_properties()), vec(topic_filter(version), 1..4)).prop_map(
+        |(packet_identifier, user_properties, filters)| Unsubscribe { packet_identifier, user_properties, filters },
     )
-        .prop_map(|(packet_identifier, user_properties, filters)| Unsubscribe {
-            packet_identifier,
-            user_properties,
-            filters,
-        })
 }
 
 fn unsuback(version: ProtocolVersion) -> impl Strategy<Value = UnsubAck> {
@@ -463,48 +379,28 @@ fn unsuback(version: ProtocolVersion) -> impl Strategy<Value = UnsubAck> {
 }
 
 fn disconnect(version: ProtocolVersion, from_server: bool) -> impl Strategy<Value = Disconnect> {
-    let properties = (
-        option::of(any::<u32>()),
-        option::of(text()),
-        user_properties(),
-        option::of(text()),
-    )
-        .prop_map(
-            move |(session_expiry_interval, reason_string, user_properties, server_reference)| DisconnectProperties {
-                session_expiry_interval,
-                reason_string,
-                user_properties,
-                server_reference: server_reference.filter(|_| from_server),
-            },
-        );
-    (
-        from_5(version, reason_code(&[0x00, 0x04, 0x81, 0x8B, 0x90, 0x93, 0x9D, 0xA2])),
-        from_5(version, properties),
-    )
-        .prop_map(|(reason_code, properties)| Disconnect {
-            reason_code,
-            properties,
-        })
+    let properties = (option::of(any::<u32>()), option::of(text()), user_properties(), option::of(text())).prop_map(
+        move |(session_expiry_interval, reason_string, user_properties, server_reference)| DisconnectProperties {
+            session_expiry_interval,
+            reason_string,
+            user_properties,
+            server_reference: server_reference.filter(|_| from_server),
+        },
+    );
+    (from_5(version, reason_code(&[0x00, 0x04, 0x81, 0x8B, 0x90, 0x93, 0x9D, 0xA2])), from_5(version, properties))
+        .prop_map(|(reason_code, properties)| Disconnect { reason_code, properties })
 }
 
 fn auth() -> impl Strategy<Value = Auth> {
-    let full = (
-        reason_code(&[0x00, 0x18, 0x19]),
-        text(),
-        option::of(binary()),
-        option::of(text()),
-        user_properties(),
-    )
-        .prop_map(
-            |(reason_code, method, authentication_data, reason_string, user_properties)| Auth {
-                reason_code,
-                properties: AuthProperties {
-                    authentication_method: Some(method),
-                    authentication_data,
-                    reason_string,
-                    user_properties,
-                },
+    let full = (reason_code(&[0x00, 0x18, 0x19]), text(), option::of(binary()), option::of(text()), user_properties())
+        .prop_map(|(reason_code, method, authentication_data, reason_string, user_properties)| Auth {
+            reason_code,
+            properties: AuthProperties {
+                authentication_method: Some(method),
+                authentication_data,
+                reason_string,
+                user_properties,
             },
-        );
+        });
     prop_oneof![1 => Just(Auth::default()), 4 => full]
 }
