@@ -35,22 +35,12 @@ pub struct SetAside {
 impl Directory {
     /// Makes the directory if it is missing, and locks it.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
-        let unusable = |source| OpenError::Directory {
-            directory: path.to_owned(),
-            source,
-        };
+        let unusable = |source| OpenError::Directory { directory: path.to_owned(), source };
         if !path.is_dir() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(path)
-                .map_err(unusable)?;
+            DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         }
         let lock = lock(path, unusable)?;
-        Ok(Self {
-            path: path.to_owned(),
-            _lock: lock,
-        })
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     pub(crate) fn database(&self) -> PathBuf {
@@ -134,20 +124,14 @@ fn owner_only() -> OpenOptions {
 }
 
 fn lock(directory: &Path, unusable: impl Fn(io::Error) -> OpenError) -> Result<File, OpenError> {
-    let mut file = owner_only()
-        .create(true)
-        .open(directory.join(LOCK))
-        .map_err(&unusable)?;
+    let mut file = owner_only().create(true).open(directory.join(LOCK)).map_err(&unusable)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::Error(source)) => return Err(unusable(source)),
         Err(TryLockError::WouldBlock) => {
             let mut process = String::new();
             let _ = file.read_to_string(&mut process);
-            return Err(OpenError::InUse {
-                directory: directory.to_owned(),
-                process: process.trim().parse().ok(),
-            });
+            return Err(OpenError::InUse { directory: directory.to_owned(), process: process.trim().parse().ok() });
         }
     }
     // The number is for the other's message only, so that a full disk is no reason to stop here.

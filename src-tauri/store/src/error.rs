@@ -60,15 +60,9 @@ impl OpenError {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { file },
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::IsADirectory => {
-                Self::NotWritable {
-                    file,
-                    reason: source.to_string(),
-                }
+                Self::NotWritable { file, reason: source.to_string() }
             }
-            _ => Self::Disk {
-                file,
-                reason: source.to_string(),
-            },
+            _ => Self::Disk { file, reason: source.to_string() },
         }
     }
 
@@ -79,14 +73,10 @@ impl OpenError {
                 Self::Locked { file }
             }
             Some(ErrorCode::DiskFull) => Self::DiskFull { file },
-            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::NotWritable {
-                file,
-                reason: error.to_string(),
-            },
-            _ => Self::Disk {
-                file,
-                reason: error.to_string(),
-            },
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                Self::NotWritable { file, reason: error.to_string() }
+            }
+            _ => Self::Disk { file, reason: error.to_string() },
         }
     }
 }

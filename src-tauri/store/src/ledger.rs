@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use nightjar_broker::{Event, Message, Record};
+use nightjar_broker::{Event, Message, Record, Timestamp};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::history::read_message;
-use crate::names::{ClientNumbers, KnownTopic, Slot, TopicNumbers};
+use crate::names::{ClientNumbers, Slot, TopicNumbers};
 use crate::open::Kept;
+use crate::topics::Topics;
 use crate::{properties, schema};
 
 /// The writing connection, and what is known of the tables so that they need not be asked.
@@ -41,14 +42,8 @@ struct Span {
 
 impl Span {
     fn with(span: Option<Self>, time: i64) -> Self {
-        let span = span.unwrap_or(Self {
-            earliest: time,
-            latest: time,
-        });
-        Self {
-            earliest: span.earliest.min(time),
-            latest: span.latest.max(time),
-        }
+        let span = span.unwrap_or(Self { earliest: time, latest: time });
+        Self { earliest: span.earliest.min(time), latest: span.latest.max(time) }
     }
 }
 
@@ -82,11 +77,7 @@ impl Ledger {
             connection,
             topics: TopicNumbers::default(),
             clients: ClientNumbers::default(),
-            ends: Ends {
-                next_message,
-                next_event,
-                block,
-            },
+            ends: Ends { next_message, next_event, block },
             slots: Vec::new(),
             retained: HashMap::new(),
             column: Vec::new(),
@@ -101,12 +92,10 @@ impl Ledger {
         self.retained.clear();
         match self.write(records) {
             Ok(()) => {
-                let mut id = ends.next_message;
-                for &slot in &self.slots {
+                for (id, &slot) in (ends.next_message..).zip(&self.slots) {
                     let topic = self.topics.topic(slot);
                     topic.uncounted += 1;
                     topic.last_message = id;
-                    id += 1;
                 }
                 Ok(())
             }
@@ -120,9 +109,7 @@ impl Ledger {
     }
 
     fn write(&mut self, records: &[Record]) -> rusqlite::Result<()> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut insert = transaction.prepare_cached(
                 "INSERT INTO message (id, time_us, topic_id, client_id, qos, retain, matched, properties, payload)
@@ -142,9 +129,7 @@ impl Ledger {
                     Record::Message { message, matched } => {
                         let slot = self.topics.find(&message.topic, &mut find_topic, &mut insert_topic)?;
                         let topic = self.topics.topic(slot).id;
-                        let client = self
-                            .clients
-                            .find(&message.publisher, &mut find_client, &mut insert_client)?;
+                        let client = self.clients.find(&message.publisher, &mut find_client, &mut insert_client)?;
                         let id = self.ends.next_message;
                         insert_message(&mut insert, &mut self.column, id, topic, client, message, *matched)?;
                         if message.retain {
@@ -184,18 +169,23 @@ impl Ledger {
         transaction.commit()
     }
 
-    /// What the writer knows of the topics of the messages that were committed last, in their order.
-    pub(crate) fn for_each_topic(&mut self, mut visit: impl FnMut(usize, &mut KnownTopic)) {
-        for (index, &slot) in self.slots.iter().enumerate() {
-            visit(index, self.topics.topic(slot));
+    /// Shows the live tree the messages of the records that were committed last, but for the first of the records.
+    pub(crate) fn show(&mut self, records: &[Record], but: usize, tree: &Topics, now: Timestamp) {
+        let mut recorder = tree.recorder(now);
+        let mut slots = self.slots.iter();
+        for (index, record) in records.iter().enumerate() {
+            if let Record::Message { message, .. } = record
+                && let Some(&slot) = slots.next()
+                && index >= but
+            {
+                recorder.record(message, &mut self.topics.topic(slot).node);
+            }
         }
     }
 
     /// Writes the counts of topics that changed, so that the next start need not count.
     pub(crate) fn write_counts(&mut self) -> rusqlite::Result<()> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut update = transaction
                 .prepare_cached("UPDATE topic SET messages = messages + ?2, last_message = ?3 WHERE id = ?1")?;
@@ -221,9 +211,7 @@ impl Ledger {
     /// lost messages, and how many each.
     pub(crate) fn drop_oldest(&mut self, count: i64) -> rusqlite::Result<Vec<(String, u64)>> {
         self.write_counts()?;
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let chosen = "SELECT id FROM message WHERE id NOT IN (SELECT message_id FROM retained) ORDER BY id LIMIT ?1";
         let lost = {
             let mut select = transaction.prepare_cached(&format!(
@@ -246,29 +234,21 @@ impl Ledger {
 
     /// The first and the last message.
     pub(crate) fn extent(&self) -> rusqlite::Result<Extent> {
-        let first: Option<i64> = self
-            .connection
-            .query_row("SELECT min(id) FROM message", (), |row| row.get(0))?;
+        let first: Option<i64> = self.connection.query_row("SELECT min(id) FROM message", (), |row| row.get(0))?;
         let last = self.ends.next_message - 1;
-        Ok(Extent {
-            first: first.unwrap_or(last + 1),
-            last,
-        })
+        Ok(Extent { first: first.unwrap_or(last + 1), last })
     }
 
     /// How many messages there are; all must be counted.
     pub(crate) fn messages(&self) -> rusqlite::Result<u64> {
-        let sum = self
-            .connection
-            .query_row("SELECT coalesce(sum(messages), 0) FROM topic", (), |row| row.get(0))?;
+        let sum = self.connection.query_row("SELECT coalesce(sum(messages), 0) FROM topic", (), |row| row.get(0))?;
         Ok(sum)
     }
 
     /// Bytes of the database, without what deleted messages have left free.
     pub(crate) fn size(&self) -> rusqlite::Result<u64> {
         let pragma = |name: &str| -> rusqlite::Result<u64> {
-            self.connection
-                .query_row(&format!("PRAGMA {name}"), (), |row| row.get(0))
+            self.connection.query_row(&format!("PRAGMA {name}"), (), |row| row.get(0))
         };
         Ok((pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?)
     }
@@ -315,9 +295,7 @@ fn insert_message(
 fn count_topics(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let through: Option<i64> = transaction
-        .query_row("SELECT value FROM meta WHERE name = 'counted_through'", (), |row| {
-            row.get(0)
-        })
+        .query_row("SELECT value FROM meta WHERE name = 'counted_through'", (), |row| row.get(0))
         .optional()?;
     let last: Option<i64> = transaction.query_row("SELECT max(id) FROM message", (), |row| row.get(0))?;
     let last = last.unwrap_or(0);
@@ -335,9 +313,7 @@ fn count_topics(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 fn set_counted_through(connection: &Connection, last: i64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO meta VALUES ('counted_through', ?1)")?
-        .execute([last])?;
+    connection.prepare_cached("INSERT OR REPLACE INTO meta VALUES ('counted_through', ?1)")?.execute([last])?;
     Ok(())
 }
 
@@ -355,13 +331,7 @@ pub(crate) fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
     while let Some(row) = rows.next()? {
         retained.extend(read_message(row)?.map(Arc::new));
     }
-    let ever_connected = connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'connected')",
-        (),
-        |row| row.get(0),
-    )?;
-    Ok(Kept {
-        retained,
-        ever_connected,
-    })
+    let ever_connected =
+        connection.query_row("SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'connected')", (), |row| row.get(0))?;
+    Ok(Kept { retained, ever_connected })
 }

@@ -28,3 +28,4 @@ pub use history::{MessageId, Search, SearchHandle, SearchProgress, StoredEvent, 
 pub use open::Kept;
 pub use options::{Durability, Options, UnknownDurability};
 pub use store::{Opened, Statistics, Store};
+pub use topics::{TopicRate, TopicRow, TopicRows, TopicSort, TopicState, TopicTreeQuery, Topics};

@@ -64,10 +64,7 @@ pub(crate) fn open(options: &Options) -> Result<Database, OpenError> {
     }
     .map_err(|obstacle| match obstacle {
         Obstacle::Error(error) => error,
-        Obstacle::Unusable(reason) => OpenError::Disk {
-            file: directory.database(),
-            reason,
-        },
+        Obstacle::Unusable(reason) => OpenError::Disk { file: directory.database(), reason },
     })?;
     Ok(Database {
         ledger,
@@ -112,10 +109,7 @@ fn open_file(directory: &Directory, durability: Durability) -> Result<(Ledger, K
 fn prepare(connection: &mut Connection, durability: Durability, size: u64) -> rusqlite::Result<()> {
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
     if mode != "wal" {
-        tracing::warn!(
-            mode,
-            "the file system takes no write-ahead log: reading the history holds up writing it"
-        );
+        tracing::warn!(mode, "the file system takes no write-ahead log: reading the history holds up writing it");
     }
     let synchronous = match durability {
         Durability::PowerLoss => "FULL",

@@ -127,10 +127,7 @@ mod tests {
     #[test]
     fn what_no_packet_carries_is_cut_at_a_character() {
         let long = "é".repeat(40_000);
-        let properties = PublishProperties {
-            content_type: Some(long.into()),
-            ..PublishProperties::default()
-        };
+        let properties = PublishProperties { content_type: Some(long.into()), ..PublishProperties::default() };
         let mut column = Vec::new();
         encode(&properties, &mut column);
         let read = decode(&column).unwrap().content_type.unwrap();

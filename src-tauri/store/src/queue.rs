@@ -13,6 +13,8 @@ use parking_lot::{Condvar, Mutex};
 const LINGER: Duration = Duration::from_millis(50);
 /// Bytes at which the writer is woken even so.
 const ENOUGH: usize = 4 << 20;
+/// Skipped messages that are kept for the next glance.
+const SKIPPED: usize = 10_000;
 /// Bytes that an event holds beside its text.
 const EVENT_OVERHEAD: usize = 128;
 
@@ -40,6 +42,10 @@ struct Inner {
     urgent: bool,
     closed: bool,
     gap: Option<Gap>,
+    /// How many of `records` a glance has given.
+    glanced_at: usize,
+    /// Messages that were skipped since the last glance.
+    skipped: Vec<Arc<Message>>,
 }
 
 /// Records that were not kept because the disk took none.
@@ -61,16 +67,9 @@ pub(crate) struct Taken {
     pub(crate) last: Sequence,
     /// Came before `records` ends, and ends before whatever comes after them.
     pub(crate) gap: Option<Gap>,
+    /// How many of `records`, from the first on, a glance has given already.
+    pub(crate) glanced_at: usize,
     pub(crate) closed: bool,
-}
-
-/// How long the writer is ready to wait.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Patience {
-    /// Until there is something to commit, or until then.
-    Until(Instant),
-    /// Take what is there.
-    None,
 }
 
 impl Queue {
@@ -133,27 +132,32 @@ impl Queue {
                 inner.since.get_or_insert_with(Instant::now);
                 inner.records.push(record);
             } else {
+                if let Record::Message { message, .. } = &record
+                    && inner.skipped.len() < SKIPPED
+                {
+                    inner.skipped.push(Arc::clone(message));
+                }
                 skip(&mut inner.gap, record);
             }
         }
     }
 
-    /// Takes all that is there, once it is worth a commit. `spare` becomes the queue's list, so that its allocation
+    /// Takes all that is there once it is worth a commit, or at that moment. `spare` becomes the queue's list, so that its allocation
     /// is used again.
-    pub(crate) fn take(&self, spare: Vec<Record>, patience: Patience) -> Taken {
+    pub(crate) fn take(&self, spare: Vec<Record>, at_latest: Instant) -> Taken {
         debug_assert!(spare.is_empty(), "a spare list holds no records");
         let mut inner = self.inner.lock();
-        if let Patience::Until(end) = patience {
-            while !inner.closed && !inner.urgent {
-                let due = inner.since.map_or(end, |since| end.min(since + LINGER));
-                if self.filled.wait_until(&mut inner, due).timed_out() {
-                    break;
-                }
+        while !inner.closed && !inner.urgent {
+            let due = inner.since.map_or(at_latest, |since| at_latest.min(since + LINGER));
+            if self.filled.wait_until(&mut inner, due).timed_out() {
+                break;
             }
         }
         inner.urgent = false;
         inner.since = None;
+        inner.skipped.clear();
         Taken {
+            glanced_at: std::mem::take(&mut inner.glanced_at),
             records: std::mem::replace(&mut inner.records, spare),
             last: inner.last,
             gap: inner.gap.take(),
@@ -165,10 +169,18 @@ impl Queue {
         self.inner.lock().closed
     }
 
-    /// Waits until the moment, or until the queue is closed.
-    pub(crate) fn wait_for_close(&self, until: Instant) {
+    /// Waits until the moment, or until the queue is closed. Gives the messages that came since the last glance,
+    /// whether they stay in the queue or not.
+    pub(crate) fn glance(&self, until: Instant) -> Vec<Arc<Message>> {
         let mut inner = self.inner.lock();
         while !inner.closed && !self.filled.wait_until(&mut inner, until).timed_out() {}
+        let mut messages = std::mem::take(&mut inner.skipped);
+        messages.extend(inner.records[inner.glanced_at..].iter().filter_map(|record| match record {
+            Record::Message { message, .. } => Some(Arc::clone(message)),
+            Record::Event(_) => None,
+        }));
+        inner.glanced_at = inner.records.len();
+        messages
     }
 
     /// Records were committed, or given up.
@@ -191,11 +203,7 @@ impl Queue {
     /// While the disk takes nothing, publishers of QoS 0 are not held up, as nothing of theirs is going to be
     /// committed; whoever publishes more than that is, at four times the bound.
     pub(crate) fn is_behind(&self) -> bool {
-        let limit = if self.paused.load(Ordering::Relaxed) {
-            4 * self.limit
-        } else {
-            self.limit
-        };
+        let limit = if self.paused.load(Ordering::Relaxed) { 4 * self.limit } else { self.limit };
         self.bytes.load(Ordering::Relaxed) > limit
     }
 
@@ -221,13 +229,7 @@ fn skip(gap: &mut Option<Gap>, record: Record) {
         Record::Message { message, .. } => message.received,
         Record::Event(event) => event.time,
     };
-    let gap = gap.get_or_insert_with(|| Gap {
-        from: time,
-        to: time,
-        messages: 0,
-        events: 0,
-        retained: HashMap::new(),
-    });
+    let gap = gap.get_or_insert_with(|| Gap { from: time, to: time, messages: 0, events: 0, retained: HashMap::new() });
     gap.from = gap.from.min(time);
     gap.to = gap.to.max(time);
     match record {
@@ -236,8 +238,7 @@ fn skip(gap: &mut Option<Gap>, record: Record) {
             gap.messages += 1;
             if message.retain {
                 let message: Arc<Message> = Arc::new(message.detached());
-                gap.retained
-                    .insert(message.topic.clone(), Record::Message { message, matched });
+                gap.retained.insert(message.topic.clone(), Record::Message { message, matched });
             }
         }
     }

@@ -33,10 +33,7 @@ impl Readers {
     }
 
     fn of(database: Target) -> Self {
-        Self {
-            database,
-            idle: Mutex::default(),
-        }
+        Self { database, idle: Mutex::default() }
     }
 
     /// A connection to read with; it comes back to the pool by itself.
@@ -46,13 +43,11 @@ impl Readers {
             Some(connection) => connection,
             None => self.connect()?,
         };
-        Ok(Reader {
-            readers: self,
-            connection: Some(connection),
-        })
+        Ok(Reader { readers: self, connection: Some(connection) })
     }
 
-    fn connect(&self) -> rusqlite::Result<Connection> {
+    /// A connection to keep.
+    pub(crate) fn connect(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = match &self.database {
             Target::File(file) => Connection::open_with_flags(file, flags)?,
@@ -81,9 +76,7 @@ impl Deref for Reader<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.connection
-            .as_ref()
-            .expect("a reader has its connection until it is dropped")
+        self.connection.as_ref().expect("a reader has its connection until it is dropped")
     }
 }
 

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -12,6 +13,7 @@ use crate::error::{OpenError, Unkept, is_damage};
 use crate::open::{self, Database, Kept};
 use crate::queue::Queue;
 use crate::readers::Readers;
+use crate::topics::{Topics, seed};
 use crate::writer::Writer;
 
 /// The journal, open. Appending and `progress` may be called from anywhere; whatever reads the history blocks on the
@@ -20,6 +22,8 @@ use crate::writer::Writer;
 pub struct Store {
     pub(crate) shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<usize>>>,
+    /// Fills the topic tree, which may take longer than the broker should wait.
+    seeder: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What [`Store::open`] gives.
@@ -48,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) readers: Readers,
+    pub(crate) topics: Topics,
     directory: Option<Directory>,
     messages: AtomicU64,
     first_message: AtomicI64,
@@ -65,13 +70,7 @@ impl Store {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(options: &Options) -> Result<Opened, OpenError> {
-        let Database {
-            ledger,
-            readers,
-            directory,
-            kept,
-            set_aside,
-        } = open::open(options)?;
+        let Database { ledger, readers, directory, kept, set_aside } = open::open(options)?;
         let unreadable = |error: rusqlite::Error| OpenError::from_database(&options.directory, &error);
         let extent = ledger.extent().map_err(unreadable)?;
         let messages = ledger.messages().map_err(unreadable)?;
@@ -79,6 +78,7 @@ impl Store {
             queue: Queue::new(options.queue_limit),
             progress: watch::Sender::new(Progress::default()),
             readers,
+            topics: Topics::new(),
             memory_limit: directory.is_none().then_some(options.memory_limit),
             directory,
             messages: AtomicU64::new(messages),
@@ -91,16 +91,14 @@ impl Store {
         if let Some(SetAside { file, reason }) = &set_aside {
             tracing::warn!(file = %file.display(), %reason, "the database was set aside, and a new one started");
         }
+        let seeder = seed(&shared)?;
         let writer = Writer::new(ledger, Arc::clone(&shared));
         let writer = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run())
             .map_err(OpenError::Thread)?;
         Ok(Opened {
-            store: Arc::new(Self {
-                shared,
-                writer: Mutex::new(Some(writer)),
-            }),
+            store: Arc::new(Self { shared, writer: Mutex::new(Some(writer)), seeder: Mutex::new(seeder) }),
             kept,
             set_aside,
         })
@@ -112,15 +110,28 @@ impl Store {
     /// Where the disk takes nothing.
     pub fn close(&self) -> Result<(), Unkept> {
         self.shared.queue.close();
+        if let Some(seeder) = self.seeder.lock().take() {
+            let _ = seeder.join();
+        }
         let Some(writer) = self.writer.lock().take() else {
             return Ok(());
         };
         match writer.join() {
             Ok(0) => Ok(()),
             Ok(records) => Err(Unkept { records }),
-            Err(_) => Err(Unkept {
-                records: self.shared.queue.backlog(),
-            }),
+            Err(_) => Err(Unkept { records: self.shared.queue.backlog() }),
+        }
+    }
+
+    /// The live topic tree. After a start it fills up in the background.
+    pub fn topics(&self) -> &Topics {
+        &self.shared.topics
+    }
+
+    /// Waits until the topic tree knows all that the history knows.
+    pub fn wait_for_topics(&self) {
+        if let Some(seeder) = self.seeder.lock().take() {
+            let _ = seeder.join();
         }
     }
 
@@ -135,6 +146,23 @@ impl Store {
             backlog: self.shared.queue.backlog() as u64,
         }
     }
+}
+
+/// Starts to fill the topic tree, with a view of the history as it is before anything is written.
+fn seed(shared: &Arc<Shared>) -> Result<Option<JoinHandle<()>>, OpenError> {
+    if shared.messages() == 0 {
+        return Ok(None);
+    }
+    let unreadable = |error: rusqlite::Error| OpenError::from_database(&shared.database(), &error);
+    let connection = shared.readers.connect().map_err(unreadable)?;
+    seed::view(&connection).map_err(unreadable)?;
+    let shared = Arc::clone(shared);
+    let seeder = std::thread::Builder::new().name("topics".to_owned()).spawn(move || {
+        if let Err(error) = seed::fill(&shared, &connection) {
+            tracing::warn!(%error, "the topics of the history can't be read");
+        }
+    });
+    Ok(Some(seeder.map_err(OpenError::Thread)?))
 }
 
 impl Drop for Store {
@@ -160,6 +188,13 @@ impl Journal for Store {
 }
 
 impl Shared {
+    fn database(&self) -> PathBuf {
+        match &self.directory {
+            Some(directory) => directory.database(),
+            None => PathBuf::from(":memory:"),
+        }
+    }
+
     /// Messages were committed, and this is the last.
     pub(crate) fn add_messages(&self, count: u64, last: i64) {
         self.messages.fetch_add(count, Ordering::Relaxed);

@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nightjar_broker::{Event, EventKind, Record, Sequence};
+use nightjar_broker::{Event, EventKind, Message, Record, Sequence};
 
 use crate::error::why_paused;
 use crate::ledger::Ledger;
 use crate::moment;
-use crate::queue::{Gap, Patience, Taken, weight};
+use crate::queue::{Gap, Taken, weight};
 use crate::store::Shared;
 
 /// Records and bytes of one transaction: what is acknowledged first must not wait for all that came after it.
@@ -38,18 +38,19 @@ pub(crate) struct Writer {
     uncounted: u64,
 }
 
+/// How a commit went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Commit {
+    AtOnce,
+    AfterPause,
+}
+
 /// The journal was closed and the disk takes nothing.
 struct GaveUp;
 
 impl Writer {
     pub(crate) fn new(ledger: Ledger, shared: Arc<Shared>) -> Self {
-        Self {
-            ledger,
-            shared,
-            paused: None,
-            counted: Instant::now(),
-            uncounted: 0,
-        }
+        Self { ledger, shared, paused: None, counted: Instant::now(), uncounted: 0 }
     }
 
     /// Runs until the journal is closed. Returns how many records could not be written.
@@ -57,10 +58,7 @@ impl Writer {
         let _guard = TellOfPanic(Arc::clone(&self.shared));
         let mut spare = Vec::new();
         let unkept = loop {
-            let taken = self
-                .shared
-                .queue
-                .take(spare, Patience::Until(self.counted + COUNT_INTERVAL));
+            let taken = self.shared.queue.take(spare, self.counted + COUNT_INTERVAL);
             let closed = taken.closed;
             match self.keep(taken) {
                 Ok(emptied) => spare = emptied,
@@ -77,28 +75,25 @@ impl Writer {
 
     /// Commits everything that was taken, and returns the emptied list.
     fn keep(&mut self, taken: Taken) -> Result<Vec<Record>, GaveUp> {
-        let Taken {
-            mut records, last, gap, ..
-        } = taken;
+        let Taken { mut records, last, gap, glanced_at: mut shown, closed: _ } = taken;
         let first = last.0 - records.len() as u64;
         let mut done = 0;
         while done < records.len() {
             let batch = batch_of(&records[done..]);
-            self.commit(batch)?;
-            done += batch.len();
-            let committed = Sequence(first + done as u64);
-            self.shared
-                .progress
-                .send_modify(|progress| progress.committed = committed);
+            if self.commit(batch, &records[shown..])? == Commit::AfterPause {
+                shown = records.len();
+            }
+            let committed = Sequence(first + (done + batch.len()) as u64);
+            self.shared.progress.send_modify(|progress| progress.committed = committed);
             self.shared.queue.release(batch);
-            self.show(batch);
+            self.ledger.show(batch, shown.saturating_sub(done), &self.shared.topics, moment::now());
+            done += batch.len();
         }
         if let Some(gap) = gap {
-            let mut records: Vec<Record> = Vec::with_capacity(gap.retained.len() + 1);
-            let event = self.gap_event(&gap);
-            records.extend(gap.retained.into_values());
+            let event = gap_event(&gap);
+            let mut records: Vec<Record> = gap.retained.into_values().collect();
             records.push(event);
-            self.commit(&records)?;
+            self.commit(&records, &[])?;
         }
         records.clear();
         if records.capacity() > SPARE {
@@ -107,36 +102,34 @@ impl Writer {
         Ok(records)
     }
 
-    /// Commits the records, however often it takes, unless the journal is closed.
-    fn commit(&mut self, records: &[Record]) -> Result<(), GaveUp> {
+    /// Commits a batch, however often it takes, unless the journal is closed. What was taken and is `unseen` in the
+    /// live tree is seen there when it takes long.
+    fn commit(&mut self, batch: &[Record], mut unseen: &[Record]) -> Result<Commit, GaveUp> {
+        let mut outcome = Commit::AtOnce;
         loop {
             #[cfg(test)]
             self.shared.apply_page_limit(self.ledger.connection());
-            match self.ledger.commit(records) {
-                Ok(()) => {
-                    self.resume();
-                    self.committed(records);
-                    return Ok(());
-                }
-                Err(error) => {
-                    self.pause(&error);
-                    if self.shared.queue.is_closed() {
-                        return Err(GaveUp);
-                    }
-                    self.wait_for_retry();
-                }
+            let Err(error) = self.ledger.commit(batch) else {
+                self.resume();
+                self.committed(batch);
+                return Ok(outcome);
+            };
+            outcome = Commit::AfterPause;
+            self.pause(&error);
+            self.shared.topics.show(std::mem::take(&mut unseen).iter().filter_map(message), moment::now());
+            if self.shared.queue.is_closed() {
+                return Err(GaveUp);
             }
+            self.wait_for_retry();
         }
     }
 
+    /// Leaves the disk alone for a while. What comes is seen in the live tree meanwhile.
     fn wait_for_retry(&self) {
         let retry = Instant::now() + RETRY;
-        loop {
-            let now = Instant::now();
-            if now >= retry || self.shared.queue.is_closed() {
-                return;
-            }
-            self.shared.queue.wait_for_close(retry.min(now + GLANCE));
+        while Instant::now() < retry && !self.shared.queue.is_closed() {
+            let came = self.shared.queue.glance(retry.min(Instant::now() + GLANCE));
+            self.shared.topics.show(came.iter().map(|message| &**message), moment::now());
         }
     }
 
@@ -150,6 +143,7 @@ impl Writer {
                 if count == 0 {
                     break;
                 }
+                self.shared.topics.forget(&lost);
                 self.shared.lose_messages(count, self.ledger.extent()?.first);
             }
             self.shared.set_memory(self.ledger.size()?);
@@ -161,17 +155,11 @@ impl Writer {
     }
 
     fn committed(&mut self, records: &[Record]) {
-        let messages = records
-            .iter()
-            .filter(|record| matches!(record, Record::Message { .. }))
-            .count() as u64;
+        let messages = records.iter().filter(|record| matches!(record, Record::Message { .. })).count() as u64;
         self.uncounted += messages;
         self.shared.add_messages(messages, self.ledger.last_message());
         self.stay_in_memory();
     }
-
-    /// Tells the live tree of messages that were committed.
-    fn show(&mut self, _records: &[Record]) {}
 
     fn pause(&mut self, error: &rusqlite::Error) {
         let reason: Arc<str> = why_paused(error).into();
@@ -179,9 +167,7 @@ impl Writer {
             tracing::warn!(%reason, "the journal is paused");
             self.shared.note_damage(error);
             self.shared.queue.set_paused(true);
-            self.shared
-                .progress
-                .send_modify(|progress| progress.paused = Some(Arc::clone(&reason)));
+            self.shared.progress.send_modify(|progress| progress.paused = Some(Arc::clone(&reason)));
             self.paused = Some(reason);
         }
     }
@@ -193,26 +179,6 @@ impl Writer {
             self.shared.progress.send_modify(|progress| progress.paused = None);
         }
         self.paused = None;
-    }
-
-    fn gap_event(&self, gap: &Gap) -> Record {
-        let Gap {
-            from,
-            to,
-            messages,
-            events,
-            ..
-        } = gap;
-        let (from, to) = (moment::utc(*from), moment::utc(*to));
-        Record::Event(Event {
-            time: moment::now(),
-            client: None,
-            kind: EventKind::Broker,
-            detail: format!(
-                "the history has a gap from {from} to {to}: {messages} messages of QoS 0 and {events} events were not \
-                 recorded, because nothing could be written"
-            ),
-        })
     }
 
     /// Writes the counts of topics when they are due. They can be counted anew, so that a failure does not matter.
@@ -239,13 +205,31 @@ impl Writer {
             tracing::debug!(%error, "the counts of topics were not written");
         }
         self.shared.readers.close_idle();
-        let checkpoint = self
-            .ledger
-            .connection()
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+        let checkpoint = self.ledger.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
         if let Err(error) = checkpoint {
             tracing::debug!(%error, "the log was not moved to the database");
         }
+    }
+}
+
+fn gap_event(gap: &Gap) -> Record {
+    let Gap { from, to, messages, events, .. } = gap;
+    let (from, to) = (moment::utc(*from), moment::utc(*to));
+    Record::Event(Event {
+        time: moment::now(),
+        client: None,
+        kind: EventKind::Broker,
+        detail: format!(
+            "the history has a gap from {from} to {to}: {messages} messages of QoS 0 and {events} events were not \
+             recorded, because nothing could be written"
+        ),
+    })
+}
+
+fn message(record: &Record) -> Option<&Message> {
+    match record {
+        Record::Message { message, .. } => Some(message),
+        Record::Event(_) => None,
     }
 }
 

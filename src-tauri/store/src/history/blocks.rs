@@ -37,10 +37,7 @@ impl TimeRange {
 
     /// As microseconds, for SQL.
     pub(super) fn micros(self) -> (i64, i64) {
-        (
-            self.from.map_or(i64::MIN, Timestamp::micros),
-            self.to.map_or(i64::MAX, Timestamp::micros),
-        )
+        (self.from.map_or(i64::MIN, Timestamp::micros), self.to.map_or(i64::MAX, Timestamp::micros))
     }
 }
 
@@ -56,16 +53,10 @@ pub(super) fn stretches(
         return Ok(Vec::new());
     }
     if range.is_everything() {
-        return Ok(vec![Stretch {
-            ids: first..=last,
-            whole: true,
-        }]);
+        return Ok(vec![Stretch { ids: first..=last, whole: true }]);
     }
     let (from, to) = range.micros();
-    let mut stretches = Stretches {
-        bounds: first..=last,
-        found: Vec::new(),
-    };
+    let mut stretches = Stretches { bounds: first..=last, found: Vec::new() };
     let mut select = connection.prepare_cached(
         "SELECT number, earliest_us, latest_us FROM block WHERE number BETWEEN ?1 AND ?2 ORDER BY number DESC",
     )?;
@@ -105,10 +96,7 @@ impl Stretches {
         }
         match self.found.last_mut() {
             Some(last) if last.whole == whole && *last.ids.start() == end + 1 => last.ids = start..=*last.ids.end(),
-            _ => self.found.push(Stretch {
-                ids: start..=end,
-                whole,
-            }),
+            _ => self.found.push(Stretch { ids: start..=end, whole }),
         }
     }
 }

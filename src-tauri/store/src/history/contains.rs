@@ -12,10 +12,7 @@ impl Needle {
     pub(super) fn new(text: &str) -> Option<Self> {
         let text = text.as_bytes().to_ascii_lowercase();
         let &first = text.first()?;
-        Some(Self {
-            text,
-            first: [first, first.to_ascii_uppercase()],
-        })
+        Some(Self { text, first: [first, first.to_ascii_uppercase()] })
     }
 
     pub(super) fn is_in(&self, payload: &[u8]) -> bool {
@@ -24,10 +21,7 @@ impl Needle {
         };
         let [lower, upper] = self.first;
         let mut start = 0;
-        while let Some(found) = payload[start..=last]
-            .iter()
-            .position(|&byte| byte == lower || byte == upper)
-        {
+        while let Some(found) = payload[start..=last].iter().position(|&byte| byte == lower || byte == upper) {
             start += found;
             if payload[start..start + self.text.len()].eq_ignore_ascii_case(&self.text) {
                 return true;
@@ -59,11 +53,7 @@ mod tests {
             ("x", "", false),
             ("\"temp\": 2", "{\"Temp\": 21}", true),
         ] {
-            assert_eq!(
-                Needle::new(text).unwrap().is_in(payload.as_bytes()),
-                expected,
-                "{text} in {payload}"
-            );
+            assert_eq!(Needle::new(text).unwrap().is_in(payload.as_bytes()), expected, "{text} in {payload}");
         }
         assert!(Needle::new("").is_none());
         assert!(Needle::new("z").unwrap().is_in(&[0xff, b'Z', 0]));

@@ -34,10 +34,7 @@ impl Found {
         if ids.is_empty() {
             return;
         }
-        let ids = Ids::All {
-            newest: *ids.end(),
-            oldest: *ids.start(),
-        };
+        let ids = Ids::All { newest: *ids.end(), oldest: *ids.start() };
         let count = ids.len();
         self.parts.push(Part { start: self.len, ids });
         self.len += count;
@@ -46,22 +43,13 @@ impl Found {
     /// Adds an id below those that are there.
     pub(super) fn push(&mut self, id: i64) {
         self.len += 1;
-        if let Some(Part {
-            ids: Ids::Some { newest, below },
-            ..
-        }) = self.parts.last_mut()
+        if let Some(Part { ids: Ids::Some { newest, below }, .. }) = self.parts.last_mut()
             && let Ok(distance) = u32::try_from(*newest - id)
         {
             below.push(distance);
             return;
         }
-        self.parts.push(Part {
-            start: self.len - 1,
-            ids: Ids::Some {
-                newest: id,
-                below: vec![0],
-            },
-        });
+        self.parts.push(Part { start: self.len - 1, ids: Ids::Some { newest: id, below: vec![0] } });
     }
 
     /// The ids at up to `count` positions from `first` on.
@@ -98,9 +86,9 @@ impl Ids {
         }
         match self {
             Self::All { newest, .. } => Some(newest - i64::try_from(position).ok()?),
-            Self::Some { newest, below } => below
-                .get(usize::try_from(position).ok()?)
-                .map(|&distance| newest - i64::from(distance)),
+            Self::Some { newest, below } => {
+                below.get(usize::try_from(position).ok()?).map(|&distance| newest - i64::from(distance))
+            }
         }
     }
 }
@@ -119,7 +107,8 @@ mod tests {
         }
         found.push_all(&(1_000..=1_999));
         expected.extend((1_000..=1_999).rev());
-        found.push_all(&(500..=499));
+        let (none, below_it) = (500, 499);
+        found.push_all(&(none..=below_it));
         for id in [400, 399, 2] {
             found.push(id);
             expected.push(id);

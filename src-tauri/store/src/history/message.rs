@@ -84,11 +84,7 @@ pub(crate) fn read(connection: &Connection, row: &Row<'_>, limit: usize) -> rusq
         publisher: ClientIdentifier::new(row.get_ref(2)?.as_str()?),
         qos: QoS::from_level(row.get(3)?).unwrap_or_default(),
         retain: row.get(4)?,
-        properties: row
-            .get_ref(5)?
-            .as_blob_or_null()?
-            .and_then(properties::decode)
-            .map(Box::new),
+        properties: row.get_ref(5)?.as_blob_or_null()?.and_then(properties::decode).map(Box::new),
         matched: row.get(8)?,
         size: row.get(9)?,
         payload,
@@ -100,7 +96,7 @@ fn topic(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<TopicName>> {
 }
 
 /// The first bytes of a long payload, without reading the rest of it.
-fn beginning(connection: &Connection, id: i64, limit: usize) -> rusqlite::Result<Bytes> {
+pub(crate) fn beginning(connection: &Connection, id: i64, limit: usize) -> rusqlite::Result<Bytes> {
     let blob = connection.blob_open("main", "message", "payload", id, true)?;
     let mut payload = Vec::with_capacity(limit.min(blob.len()));
     blob.take(limit as u64)
@@ -117,11 +113,7 @@ pub(crate) fn read_message(row: &Row<'_>) -> rusqlite::Result<Option<Message>> {
         payload: row.get::<_, Vec<u8>>(6)?.into(),
         qos: QoS::from_level(row.get(3)?).unwrap_or_default(),
         retain: row.get(4)?,
-        properties: row
-            .get_ref(5)?
-            .as_blob_or_null()?
-            .and_then(properties::decode)
-            .map(Box::new),
+        properties: row.get_ref(5)?.as_blob_or_null()?.and_then(properties::decode).map(Box::new),
         publisher: ClientIdentifier::new(row.get_ref(2)?.as_str()?),
         received: Timestamp::from_micros(row.get(0)?),
     }))

@@ -13,4 +13,4 @@ pub use message::{MessageId, StoredMessage};
 pub use search::{Search, SearchHandle, SearchProgress};
 pub use topic::TopicMessages;
 
-pub(crate) use message::read_message;
+pub(crate) use message::{beginning, read_message};

@@ -221,14 +221,8 @@ fn run(search: &Search, state: &State, shared: &Shared, first: i64) -> Result<()
             }
         }
     };
-    let wanted = Wanted {
-        time: TimeRange {
-            from: search.from,
-            to: search.to,
-        },
-        client,
-        needle: Needle::new(&search.text),
-    };
+    let wanted =
+        Wanted { time: TimeRange { from: search.from, to: search.to }, client, needle: Needle::new(&search.text) };
     let topics = topics(&reader, search.filter.as_ref())?;
     let stretches = stretches(&reader, wanted.time, first, state.newest)?;
     // Without holes, positions and ids go together, and nothing need be read.
@@ -261,9 +255,8 @@ fn run(search: &Search, state: &State, shared: &Shared, first: i64) -> Result<()
 fn topics(connection: &Connection, filter: Option<&TopicFilter>) -> rusqlite::Result<Topics> {
     let Some(filter) = filter else { return Ok(Topics::All) };
     if !filter.contains(['+', '#']) && filter.shared().is_none() {
-        let id: Option<i64> = connection
-            .query_row("SELECT id FROM topic WHERE name = ?1", [&**filter], |row| row.get(0))
-            .optional()?;
+        let id: Option<i64> =
+            connection.query_row("SELECT id FROM topic WHERE name = ?1", [&**filter], |row| row.get(0)).optional()?;
         return Ok(Topics::Indexed(id.into_iter().collect()));
     }
     let mut matching = Vec::new();
@@ -316,11 +309,7 @@ impl Finder<'_> {
     /// Reads the messages of a stretch one by one.
     fn scan(&mut self, stretch: &Stretch, topics: Option<&HashSet<i64>>) -> Result<(), Stop> {
         let (from, to) = self.bounds(stretch);
-        let payload = if self.wanted.needle.is_some() {
-            "payload"
-        } else {
-            "NULL"
-        };
+        let payload = if self.wanted.needle.is_some() { "payload" } else { "NULL" };
         let mut select = self.connection.prepare(&format!(
             "SELECT id, topic_id, {payload} FROM message NOT INDEXED
              WHERE id BETWEEN ?1 AND ?2 AND time_us BETWEEN ?3 AND ?4 AND (?5 IS NULL OR client_id = ?5)
@@ -341,7 +330,7 @@ impl Finder<'_> {
                     self.fresh.push(id);
                 }
                 seen += 1;
-                if seen % 256 == 0 || self.first_hit {
+                if seen.is_multiple_of(256) || self.first_hit {
                     let distance = stretch.ids.end().abs_diff(id) + 1;
                     if self.is_due() {
                         self.show(distance)?;
@@ -366,15 +355,10 @@ impl Finder<'_> {
             let sql = "SELECT id FROM message INDEXED BY message_topic
                        WHERE topic_id = ?1 AND id BETWEEN ?2 AND ?3 ORDER BY id DESC";
             let mut select = connection.prepare(sql)?;
-            return self.windows(stretch, topics, |finder, topic, first, last| {
-                finder.read(&mut select, (topic, first, last))
-            });
+            return self
+                .windows(stretch, topics, |finder, topic, first, last| finder.read(&mut select, (topic, first, last)));
         }
-        let payload = if self.wanted.needle.is_some() {
-            "payload"
-        } else {
-            "NULL"
-        };
+        let payload = if self.wanted.needle.is_some() { "payload" } else { "NULL" };
         let mut select = connection.prepare(&format!(
             "SELECT id, {payload} FROM message INDEXED BY message_topic
              WHERE topic_id = ?1 AND id BETWEEN ?2 AND ?3 AND time_us BETWEEN ?4 AND ?5
@@ -420,7 +404,7 @@ impl Finder<'_> {
                 self.fresh.push(id);
             }
             seen += 1;
-            if seen % 256 == 0 || self.first_hit {
+            if seen.is_multiple_of(256) || self.first_hit {
                 match self.in_order_from {
                     Some(end) if self.is_due() => self.show(end.abs_diff(id) + 1)?,
                     _ => self.check_cancelled()?,
@@ -431,11 +415,7 @@ impl Finder<'_> {
     }
 
     fn bounds(&self, stretch: &Stretch) -> (i64, i64) {
-        if stretch.whole {
-            (i64::MIN, i64::MAX)
-        } else {
-            self.wanted.time.micros()
-        }
+        if stretch.whole { (i64::MIN, i64::MAX) } else { self.wanted.time.micros() }
     }
 
     fn has_text(&self, row: &Row<'_>, column: usize) -> Result<bool, Stop> {
@@ -450,11 +430,7 @@ impl Finder<'_> {
     }
 
     fn check_cancelled(&self) -> Result<(), Stop> {
-        if self.state.cancelled.load(Ordering::Relaxed) {
-            Err(Stop::Cancelled)
-        } else {
-            Ok(())
-        }
+        if self.state.cancelled.load(Ordering::Relaxed) { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
     /// Shows what was found, after that many ids of the stretch.

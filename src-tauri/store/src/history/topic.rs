@@ -131,20 +131,14 @@ impl Store {
         };
         // Where there are many messages, times are taken to ascend; a look at each would take too long.
         let few = count(&reader, topic, ids.clone())? <= COUNTED_ONE_BY_ONE;
-        let first = if few {
-            *ids.start()
-        } else {
-            first_at(&reader, &ids, from.micros())?
-        };
+        let first = if few { *ids.start() } else { first_at(&reader, &ids, from.micros())? };
         let time = if few { "AND time_us >= ?5" } else { "AND ?5 = ?5" };
         let mut select = reader.prepare_cached(&format!(
             "SELECT id FROM message INDEXED BY message_topic
              WHERE topic_id = ?1 AND id BETWEEN ?2 AND ?3 {time} ORDER BY id DESC LIMIT ?4"
         ))?;
         let newest_first = select
-            .query_map(params![topic, first, ids.end(), CONSIDERED, from.micros()], |row| {
-                row.get(0)
-            })?
+            .query_map(params![topic, first, ids.end(), CONSIDERED, from.micros()], |row| row.get(0))?
             .collect::<rusqlite::Result<Vec<i64>>>()?;
         let step = newest_first.len().div_ceil(limit.max(1)).max(1);
         let mut select = reader.prepare_cached(
@@ -169,23 +163,14 @@ impl Store {
         to: Timestamp,
     ) -> rusqlite::Result<Option<RangeInclusive<i64>>> {
         let (first, last) = self.shared.extent();
-        let range = TimeRange {
-            from: Some(from),
-            to: Some(to),
-        };
+        let range = TimeRange { from: Some(from), to: Some(to) };
         let found = stretches(connection, range, first, last)?;
-        Ok(found
-            .last()
-            .zip(found.first())
-            .map(|(oldest, newest)| *oldest.ids.start()..=*newest.ids.end()))
+        Ok(found.last().zip(found.first()).map(|(oldest, newest)| *oldest.ids.start()..=*newest.ids.end()))
     }
 }
 
 fn topic_id(connection: &Connection, topic: &str) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT id FROM topic WHERE name = ?1")?
-        .query_row([topic], |row| row.get(0))
-        .optional()
+    connection.prepare_cached("SELECT id FROM topic WHERE name = ?1")?.query_row([topic], |row| row.get(0)).optional()
 }
 
 fn count(connection: &Connection, topic: i64, ids: RangeInclusive<i64>) -> rusqlite::Result<u64> {

@@ -9,21 +9,12 @@ fn progress_passes_each_record_in_order() {
     for (_directory, store) in both() {
         let mut last = Sequence(0);
         for round in 1..=20_u64 {
-            let sequence = append(
-                &store,
-                (0..round).map(|number| record(message("a", &number.to_string()))),
-            );
+            let sequence = append(&store, (0..round).map(|number| record(message("a", &number.to_string()))));
             assert_eq!(sequence.0, last.0 + round);
             last = sequence;
         }
         let progress = wait_for(&store, |progress| progress.committed >= last);
-        assert_eq!(
-            progress,
-            Progress {
-                committed: last,
-                paused: None
-            }
-        );
+        assert_eq!(progress, Progress { committed: last, paused: None });
         assert_eq!(store.statistics().messages, 210);
     }
 }
@@ -31,10 +22,7 @@ fn progress_passes_each_record_in_order() {
 #[test]
 fn what_nobody_waits_for_is_committed_within_100_ms() {
     let store = in_memory();
-    let quiet = Message {
-        qos: QoS::AtMostOnce,
-        ..message("a", "1")
-    };
+    let quiet = Message { qos: QoS::AtMostOnce, ..message("a", "1") };
     for record in [record(quiet), event(EventKind::Broker, None, "started")] {
         let appended = Instant::now();
         keep(&store, [record]);
@@ -52,19 +40,14 @@ fn many_appenders_share_commits() {
             let store = &store;
             scope.spawn(move || {
                 for number in 0..250 {
-                    keep(
-                        store,
-                        [record(message(&format!("client/{client}"), &number.to_string()))],
-                    );
+                    keep(store, [record(message(&format!("client/{client}"), &number.to_string()))]);
                 }
             });
         }
     });
     assert_eq!(store.statistics().messages, 1_000);
     for client in 0..4 {
-        let messages = store
-            .messages_of_topic(&format!("client/{client}"), None, 1_000, 10)
-            .unwrap();
+        let messages = store.messages_of_topic(&format!("client/{client}"), None, 1_000, 10).unwrap();
         let order: Vec<_> = messages.rows.iter().rev().map(|row| row.payload.clone()).collect();
         let expected: Vec<_> = (0..250).map(|number| Bytes::from(number.to_string())).collect();
         assert_eq!(order, expected, "each client's messages keep their order");
@@ -74,29 +57,18 @@ fn many_appenders_share_commits() {
 #[test]
 fn a_backlog_larger_than_a_batch_is_committed_whole() {
     let store = in_memory();
-    keep(
-        &store,
-        (0..40_000).map(|number| record(message(&format!("t/{}", number % 7), "x"))),
-    );
+    keep(&store, (0..40_000).map(|number| record(message(&format!("t/{}", number % 7), "x"))));
     assert_eq!(store.statistics().messages, 40_000);
     assert_eq!(store.count_of_topic("t/0").unwrap(), 5_715);
 }
 
 #[test]
 fn a_full_queue_is_behind_until_it_is_written() {
-    let options = Options {
-        queue_limit: 10_000,
-        ..Options::new("/nowhere").durability(Durability::None)
-    };
+    let options = Options { queue_limit: 10_000, ..Options::new("/nowhere").durability(Durability::None) };
     let store = Store::open(&options).unwrap().store;
     assert!(!store.is_behind());
     // QoS 0 waits 50 ms for company, so that the queue is seen full.
-    let quiet = |payload: &str| {
-        record(Message {
-            qos: QoS::AtMostOnce,
-            ..message("a", payload)
-        })
-    };
+    let quiet = |payload: &str| record(Message { qos: QoS::AtMostOnce, ..message("a", payload) });
     let last = append(&store, (0..200).map(|_| quiet("x")));
     assert!(store.is_behind());
     wait_for(&store, |progress| progress.committed >= last);
@@ -106,10 +78,7 @@ fn a_full_queue_is_behind_until_it_is_written() {
 
 #[test]
 fn a_history_in_memory_forgets_the_oldest_but_not_what_is_retained() {
-    let options = Options {
-        memory_limit: 2 << 20,
-        ..Options::new("/nowhere").durability(Durability::None)
-    };
+    let options = Options { memory_limit: 2 << 20, ..Options::new("/nowhere").durability(Durability::None) };
     let store = Store::open(&options).unwrap().store;
     keep(&store, [record(retained("kept", "first"))]);
     let payload = "x".repeat(200);
@@ -120,10 +89,7 @@ fn a_history_in_memory_forgets_the_oldest_but_not_what_is_retained() {
     keep(&store, [record(message("b", "last"))]);
     let statistics = store.statistics();
     assert!(statistics.bytes <= 2 << 20, "{statistics:?}");
-    assert!(
-        statistics.messages > 1_000 && statistics.messages < 20_000,
-        "{statistics:?}"
-    );
+    assert!(statistics.messages > 1_000 && statistics.messages < 20_000, "{statistics:?}");
     let search = finished(&store, Search::default());
     assert_eq!(search.progress().found, statistics.messages);
     assert_eq!(store.count_of_topic("kept").unwrap(), 1);
@@ -156,11 +122,7 @@ fn what_was_committed_survives_a_kill() {
         let mut committed: Option<u64> = None;
         for _ in 0..3 {
             let mut child = Command::new(std::env::current_exe().unwrap())
-                .args([
-                    "tests::durability::what_was_committed_survives_a_kill",
-                    "--exact",
-                    "--nocapture",
-                ])
+                .args(["tests::durability::what_was_committed_survives_a_kill", "--exact", "--nocapture"])
                 .env(DIRECTORY, directory.path())
                 .stdout(Stdio::piped())
                 .spawn()
@@ -186,15 +148,9 @@ fn what_was_committed_survives_a_kill() {
             let opened = open(directory.path());
             assert_eq!(opened.set_aside, None);
             let committed = committed.unwrap();
-            let last: u64 = std::str::from_utf8(&opened.kept.retained[0].payload)
-                .unwrap()
-                .parse()
-                .unwrap();
+            let last: u64 = std::str::from_utf8(&opened.kept.retained[0].payload).unwrap().parse().unwrap();
             // One more may have been committed, and not told any more.
-            assert!(
-                last >= committed && last <= committed + 1,
-                "retained {last}, committed {committed}"
-            );
+            assert!(last >= committed && last <= committed + 1, "retained {last}, committed {committed}");
             let newest_run: Vec<u64> = found(&opened.store, Search::default())
                 .into_iter()
                 .step_by(2)
@@ -203,19 +159,10 @@ fn what_was_committed_survives_a_kill() {
                 .collect();
             let expected: Vec<u64> = (0..=last).rev().take(committed as usize + 1).collect();
             assert_eq!(newest_run, expected, "nothing that was committed is missing");
-            let counted: u64 = (0..10)
-                .map(|topic| opened.store.count_of_topic(&format!("t/{topic}")).unwrap())
-                .sum();
+            let counted: u64 = (0..10).map(|topic| opened.store.count_of_topic(&format!("t/{topic}")).unwrap()).sum();
             let last_count = opened.store.count_of_topic("last").unwrap();
-            assert_eq!(
-                counted, last_count,
-                "records that are appended together are committed together"
-            );
-            assert_eq!(
-                opened.store.statistics().messages,
-                counted + last_count,
-                "counts are taken up again"
-            );
+            assert_eq!(counted, last_count, "records that are appended together are committed together");
+            assert_eq!(opened.store.statistics().messages, counted + last_count, "counts are taken up again");
         }
         assert!(committed.is_some());
     }

@@ -65,12 +65,7 @@ fn long_payloads_are_read_as_far_as_asked() {
 fn the_message_before_is_of_the_same_topic() {
     for (_directory, store) in both() {
         keep(&store, ["a", "b", "a", "b"].map(|topic| record(message(topic, topic))));
-        let previous = |id| {
-            store
-                .previous_on_topic(MessageId(id), 10)
-                .unwrap()
-                .map(|message| message.id.0)
-        };
+        let previous = |id| store.previous_on_topic(MessageId(id), 10).unwrap().map(|message| message.id.0);
         assert_eq!([1, 2, 3, 4, 5].map(previous), [None, None, Some(1), Some(2), None]);
     }
 }
@@ -78,17 +73,10 @@ fn the_message_before_is_of_the_same_topic() {
 #[test]
 fn messages_of_a_topic_come_newest_first_and_tell_what_was_skipped() {
     for (_directory, store) in both() {
-        keep(
-            &store,
-            (0..100).map(|number| record(message(["a", "b"][number % 2], &number.to_string()))),
-        );
+        keep(&store, (0..100).map(|number| record(message(["a", "b"][number % 2], &number.to_string()))));
         let payloads = |after: Option<u64>, limit| {
             let found = store.messages_of_topic("a", after.map(MessageId), limit, 10).unwrap();
-            let rows: Vec<_> = found
-                .rows
-                .iter()
-                .map(|row| String::from_utf8(row.payload.to_vec()).unwrap())
-                .collect();
+            let rows: Vec<_> = found.rows.iter().map(|row| String::from_utf8(row.payload.to_vec()).unwrap()).collect();
             (rows.join(" "), found.skipped)
         };
         assert_eq!(payloads(None, 3), ("98 96 94".to_owned(), 0));
@@ -105,12 +93,7 @@ fn messages_of_a_topic_come_newest_first_and_tell_what_was_skipped() {
 fn a_histogram_counts_the_messages_of_each_slot() {
     for (_directory, store) in both() {
         let times = [0.0, 0.5, 1.0, 1.9, 3.0, 3.999_999, 4.0, -0.1];
-        let records = times.map(|time| {
-            record(Message {
-                received: at(time),
-                ..message("a", "")
-            })
-        });
+        let records = times.map(|time| record(Message { received: at(time), ..message("a", "") }));
         keep(&store, records);
         keep(&store, [record(message("b", ""))]);
         assert_eq!(store.topic_histogram("a", at(0.0), at(4.0), 4).unwrap(), [2, 2, 0, 2]);
@@ -135,10 +118,7 @@ fn a_histogram_of_many_messages_counts_the_same() {
         }),
     );
     assert_eq!(store.topic_histogram("a", at(0.0), at(50.0), 5).unwrap(), [5_000; 5]);
-    assert_eq!(
-        store.topic_histogram("a", at(-10.0), at(70.0), 4).unwrap(),
-        [5_000, 10_000, 10_000, 0]
-    );
+    assert_eq!(store.topic_histogram("a", at(-10.0), at(70.0), 4).unwrap(), [5_000, 10_000, 10_000, 0]);
     assert_eq!(store.topic_histogram("b", at(5.0), at(49.0), 1).unwrap(), [22_000]);
 }
 
@@ -147,19 +127,12 @@ fn a_series_is_thinned_evenly_and_keeps_the_newest() {
     for (_directory, store) in both() {
         keep(
             &store,
-            (0..100).map(|number| {
-                record(Message {
-                    received: at(f64::from(number)),
-                    ..message("a", &number.to_string())
-                })
-            }),
+            (0..100)
+                .map(|number| record(Message { received: at(f64::from(number)), ..message("a", &number.to_string()) })),
         );
         let series = |from, limit| {
             let payloads = store.topic_payloads("a", at(from), limit).unwrap();
-            let values: Vec<_> = payloads
-                .into_iter()
-                .map(|(_, payload)| String::from_utf8(payload).unwrap())
-                .collect();
+            let values: Vec<_> = payloads.into_iter().map(|(_, payload)| String::from_utf8(payload).unwrap()).collect();
             values.join(" ")
         };
         assert_eq!(series(95.0, 10), "95 96 97 98 99");
@@ -183,20 +156,11 @@ fn events_are_kept_with_their_client() {
             ],
         );
         let kinds = |events: Vec<crate::StoredEvent>| {
-            events
-                .into_iter()
-                .map(|stored| (stored.id, stored.event.kind))
-                .collect::<Vec<_>>()
+            events.into_iter().map(|stored| (stored.id, stored.event.kind)).collect::<Vec<_>>()
         };
         use EventKind::{Broker, Connected, Lost};
-        assert_eq!(
-            kinds(store.events(3).unwrap()),
-            [(4, Lost), (3, Connected), (2, Connected)]
-        );
-        assert_eq!(
-            kinds(store.events_of_client("a", 10).unwrap()),
-            [(4, Lost), (2, Connected)]
-        );
+        assert_eq!(kinds(store.events(3).unwrap()), [(4, Lost), (3, Connected), (2, Connected)]);
+        assert_eq!(kinds(store.events_of_client("a", 10).unwrap()), [(4, Lost), (2, Connected)]);
         assert_eq!(kinds(store.events_of_client("c", 10).unwrap()), []);
         let first = &store.events(10).unwrap()[3].event;
         assert_eq!((first.client.clone(), &first.detail[..]), (None, "started"));

@@ -5,6 +5,7 @@ mod history;
 mod opening;
 mod pause;
 mod searching;
+mod tree;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,26 +38,15 @@ fn message(topic: &str, payload: &str) -> Message {
 }
 
 fn retained(topic: &str, payload: &str) -> Message {
-    Message {
-        retain: true,
-        ..message(topic, payload)
-    }
+    Message { retain: true, ..message(topic, payload) }
 }
 
 fn event(kind: EventKind, client: Option<&str>, detail: &str) -> Record {
-    Record::Event(Event {
-        time: at(0.0),
-        client: client.map(ClientIdentifier::new),
-        kind,
-        detail: detail.to_owned(),
-    })
+    Record::Event(Event { time: at(0.0), client: client.map(ClientIdentifier::new), kind, detail: detail.to_owned() })
 }
 
 fn record(message: Message) -> Record {
-    Record::Message {
-        message: Arc::new(message),
-        matched: 1,
-    }
+    Record::Message { message: Arc::new(message), matched: 1 }
 }
 
 fn open(directory: &Path) -> Opened {
@@ -64,9 +54,7 @@ fn open(directory: &Path) -> Opened {
 }
 
 fn in_memory() -> Arc<Store> {
-    Store::open(&Options::new("/nowhere/at/all").durability(Durability::None))
-        .unwrap()
-        .store
+    Store::open(&Options::new("/nowhere/at/all").durability(Durability::None)).unwrap().store
 }
 
 /// A store on the disk with its directory, and one in memory.
@@ -78,10 +66,7 @@ fn both() -> [(Option<tempfile::TempDir>, Arc<Store>); 2] {
 
 /// Waits until the progress is as wanted.
 fn wait_for(store: &Store, wanted: impl FnMut(&Progress) -> bool) -> Progress {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut progress = store.progress();
     runtime.block_on(async {
         tokio::time::timeout(DEADLINE, progress.wait_for(wanted))
@@ -114,7 +99,5 @@ fn found(store: &Store, search: Search) -> Vec<String> {
     let handle = finished(store, search);
     let rows = handle.rows(0, usize::MAX, usize::MAX).unwrap();
     assert_eq!(rows.len() as u64, handle.progress().found);
-    rows.into_iter()
-        .map(|row| String::from_utf8(row.payload.to_vec()).unwrap())
-        .collect()
+    rows.into_iter().map(|row| String::from_utf8(row.payload.to_vec()).unwrap()).collect()
 }

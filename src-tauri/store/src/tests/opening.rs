@@ -11,10 +11,8 @@ fn mode(path: &Path) -> u32 {
 }
 
 fn names(directory: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -38,28 +36,16 @@ fn everything_is_there_after_a_restart() {
         ],
     );
     opened.store.close().unwrap();
-    assert_eq!(
-        names(directory.path()),
-        ["nightjar.db", "nightjar.lock"],
-        "the log is moved to the database"
-    );
+    assert_eq!(names(directory.path()), ["nightjar.db", "nightjar.lock"], "the log is moved to the database");
     drop(opened);
 
     let opened = open(directory.path());
-    let kept: Vec<Message> = opened
-        .kept
-        .retained
-        .iter()
-        .map(|message| Message::clone(message))
-        .collect();
+    let kept: Vec<Message> = opened.kept.retained.iter().map(|message| Message::clone(message)).collect();
     assert_eq!(kept, [retained("a", "3")]);
     assert!(opened.kept.ever_connected);
     let store = opened.store;
     assert_eq!(store.statistics().messages, 5);
-    assert_eq!(
-        store.retained_ids(["a", "b", "z"]).unwrap(),
-        [Some(crate::MessageId(3)), None, None]
-    );
+    assert_eq!(store.retained_ids(["a", "b", "z"]).unwrap(), [Some(crate::MessageId(3)), None, None]);
     keep(&store, [record(message("a", "5")), record(message("d", "6"))]);
     assert_eq!(found(&store, Search::default()), ["6", "5", "4", "", "3", "2", "1"]);
     assert_eq!(store.count_of_topic("a").unwrap(), 3);
@@ -86,9 +72,7 @@ fn a_second_one_on_the_same_directory_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let first = open(directory.path());
     let error = Store::open(&Options::new(directory.path())).unwrap_err();
-    let OpenError::InUse { process, .. } = &error else {
-        panic!("{error:?}")
-    };
+    let OpenError::InUse { process, .. } = &error else { panic!("{error:?}") };
     assert_eq!(*process, Some(std::process::id()));
     assert!(error.to_string().contains("--data-dir"), "{error}");
     drop(first);
@@ -139,16 +123,12 @@ fn another_programs_database_is_set_aside() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("nightjar.db");
     let foreign = Connection::open(&file).unwrap();
-    foreign
-        .execute_batch("CREATE TABLE message (id); INSERT INTO message VALUES (42)")
-        .unwrap();
+    foreign.execute_batch("CREATE TABLE message (id); INSERT INTO message VALUES (42)").unwrap();
     foreign.close().unwrap();
     let set_aside = open(directory.path()).set_aside.unwrap();
     assert!(set_aside.reason.contains("not a database of Nightjar"), "{set_aside:?}");
-    let kept: i64 = Connection::open(set_aside.file)
-        .unwrap()
-        .query_row("SELECT id FROM message", (), |row| row.get(0))
-        .unwrap();
+    let kept: i64 =
+        Connection::open(set_aside.file).unwrap().query_row("SELECT id FROM message", (), |row| row.get(0)).unwrap();
     assert_eq!(kept, 42);
 }
 
@@ -157,10 +137,7 @@ fn a_database_without_its_tables_is_set_aside() {
     let directory = tempfile::tempdir().unwrap();
     drop(open(directory.path()));
     let file = directory.path().join("nightjar.db");
-    Connection::open(&file)
-        .unwrap()
-        .execute_batch("DROP TABLE event")
-        .unwrap();
+    Connection::open(&file).unwrap().execute_batch("DROP TABLE event").unwrap();
     assert!(open(directory.path()).set_aside.is_some());
 }
 
@@ -169,10 +146,7 @@ fn a_newer_database_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     drop(open(directory.path()));
     let file = directory.path().join("nightjar.db");
-    Connection::open(&file)
-        .unwrap()
-        .pragma_update(None, "user_version", 1_000)
-        .unwrap();
+    Connection::open(&file).unwrap().pragma_update(None, "user_version", 1_000).unwrap();
     let before = fs::read(&file).unwrap();
     let error = Store::open(&Options::new(directory.path())).unwrap_err();
     assert!(matches!(error, OpenError::Newer { .. }), "{error:?}");
@@ -185,9 +159,7 @@ fn a_locked_database_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     drop(open(directory.path()));
     let other = Connection::open(directory.path().join("nightjar.db")).unwrap();
-    other
-        .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; CREATE TABLE x (y)")
-        .unwrap();
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; CREATE TABLE x (y)").unwrap();
     let error = Store::open(&Options::new(directory.path())).unwrap_err();
     assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
     other.execute_batch("ROLLBACK").unwrap();
@@ -218,9 +190,7 @@ fn a_database_that_is_a_directory_is_refused() {
 #[test]
 fn without_durability_no_file_is_touched() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(&Options::new(directory.path()).durability(Durability::None))
-        .unwrap()
-        .store;
+    let store = Store::open(&Options::new(directory.path()).durability(Durability::None)).unwrap().store;
     keep(&store, [record(retained("a", "1"))]);
     assert_eq!(found(&store, Search::default()), ["1"]);
     assert!(names(directory.path()).is_empty());

@@ -3,17 +3,11 @@ use nightjar_mqtt::TopicFilter;
 use super::*;
 
 fn filter(text: &str) -> Search {
-    Search {
-        filter: Some(TopicFilter::new(text.to_owned()).unwrap()),
-        ..Search::default()
-    }
+    Search { filter: Some(TopicFilter::new(text.to_owned()).unwrap()), ..Search::default() }
 }
 
 fn text(text: &str) -> Search {
-    Search {
-        text: text.to_owned(),
-        ..Search::default()
-    }
+    Search { text: text.to_owned(), ..Search::default() }
 }
 
 /// Numbers of one seed, the same in each run (xorshift).
@@ -35,31 +29,18 @@ impl Numbers {
 #[test]
 fn a_search_for_everything_reads_nothing_in_advance() {
     for (_directory, store) in both() {
-        keep(
-            &store,
-            (0..10_000).map(|number| record(message("a", &number.to_string()))),
-        );
+        keep(&store, (0..10_000).map(|number| record(message("a", &number.to_string()))));
         let handle = finished(&store, Search::default());
         assert_eq!(handle.progress().found, 10_000);
-        for (first, count, expected) in [
-            (0, 2, vec!["9999", "9998"]),
-            (9_998, 10, vec!["1", "0"]),
-            (10_000, 5, vec![]),
-        ] {
+        for (first, count, expected) in [(0, 2, vec!["9999", "9998"]), (9_998, 10, vec!["1", "0"]), (10_000, 5, vec![])]
+        {
             let rows = handle.rows(first, count, 10).unwrap();
-            let payloads: Vec<_> = rows
-                .iter()
-                .map(|row| std::str::from_utf8(&row.payload).unwrap())
-                .collect();
+            let payloads: Vec<_> = rows.iter().map(|row| std::str::from_utf8(&row.payload).unwrap()).collect();
             assert_eq!(payloads, expected, "from {first}");
         }
         keep(&store, (0..3).map(|_| record(message("b", ""))));
         let progress = handle.progress();
-        assert_eq!(
-            (progress.found, progress.newer),
-            (10_000, 3),
-            "rows keep their positions"
-        );
+        assert_eq!((progress.found, progress.newer), (10_000, 3), "rows keep their positions");
     }
 }
 
@@ -74,10 +55,7 @@ fn searches_agree_with_looking_at_each_message() {
                 // The clock is set back by an hour in the middle.
                 received: at(f64::from(number) - if number > 9_000 { 3_600.0 } else { 0.0 }),
                 publisher: ClientIdentifier::new(numbers.pick(&["one", "two", "three"])),
-                ..message(
-                    numbers.pick(&TOPICS),
-                    &format!("{} {number}", numbers.pick(&["Warm", "cold", "WÄRME"])),
-                )
+                ..message(numbers.pick(&TOPICS), &format!("{} {number}", numbers.pick(&["Warm", "cold", "WÄRME"])))
             })
             .collect();
         keep(&store, messages.iter().cloned().map(record));
@@ -100,14 +78,8 @@ fn searches_agree_with_looking_at_each_message() {
                 .rev()
                 .filter(|message| {
                     let payload = std::str::from_utf8(&message.payload).unwrap();
-                    search
-                        .filter
-                        .as_ref()
-                        .is_none_or(|filter| filter.matches(&message.topic))
-                        && search
-                            .client
-                            .as_ref()
-                            .is_none_or(|client| **client == *message.publisher)
+                    search.filter.as_ref().is_none_or(|filter| filter.matches(&message.topic))
+                        && search.client.as_ref().is_none_or(|client| **client == *message.publisher)
                         && payload.to_ascii_lowercase().contains(&search.text.to_ascii_lowercase())
                         && search.from.is_none_or(|from| message.received >= from)
                         && search.to.is_none_or(|to| message.received <= to)
@@ -122,20 +94,13 @@ fn searches_agree_with_looking_at_each_message() {
 #[test]
 fn pages_can_be_read_from_any_position() {
     let store = in_memory();
-    keep(
-        &store,
-        (0..5_000).map(|number| record(message(["a", "b"][number % 2], &format!("{number}")))),
-    );
+    keep(&store, (0..5_000).map(|number| record(message(["a", "b"][number % 2], &format!("{number}")))));
     let handle = finished(&store, filter("a"));
     for first in [0, 1, 17, 2_499, 2_500] {
         let rows = handle.rows(first, 3, 10).unwrap();
-        let payloads: Vec<_> = rows
-            .iter()
-            .map(|row| std::str::from_utf8(&row.payload).unwrap())
-            .collect();
-        let expected: Vec<_> = (first..(first + 3).min(2_500))
-            .map(|position| format!("{}", 4_998 - 2 * position))
-            .collect();
+        let payloads: Vec<_> = rows.iter().map(|row| std::str::from_utf8(&row.payload).unwrap()).collect();
+        let expected: Vec<_> =
+            (first..(first + 3).min(2_500)).map(|position| format!("{}", 4_998 - 2 * position)).collect();
         assert_eq!(payloads, expected);
     }
 }
@@ -147,11 +112,8 @@ fn rare_topics_among_many_messages_are_found_through_the_index() {
     keep(
         &store,
         (0..60_000).map(|number| {
-            let topic = if number % 1_000 == 0 {
-                format!("rare/{}", number % 3)
-            } else {
-                format!("common/{}", number % 10)
-            };
+            let topic =
+                if number % 1_000 == 0 { format!("rare/{}", number % 3) } else { format!("common/{}", number % 10) };
             record(message(&topic, &number.to_string()))
         }),
     );
@@ -161,20 +123,14 @@ fn rare_topics_among_many_messages_are_found_through_the_index() {
     let expected: Vec<_> = (0..60).rev().map(|thousand| (thousand * 1_000).to_string()).collect();
     assert_eq!(found(&store, filter("rare/#")), expected);
     assert_eq!(found(&store, filter("rare/+")), expected);
-    let both = Search {
-        text: "59".to_owned(),
-        ..filter("rare/#")
-    };
+    let both = Search { text: "59".to_owned(), ..filter("rare/#") };
     assert_eq!(found(&store, both), ["59000"]);
 }
 
 #[test]
 fn a_search_stops_at_its_limit() {
     let store = in_memory();
-    keep(
-        &store,
-        (0..1_000).map(|number| record(message("a", &format!("x{number}")))),
-    );
+    keep(&store, (0..1_000).map(|number| record(message("a", &format!("x{number}")))));
     let handle = store.search_up_to(text("x"), 100).unwrap();
     assert!(handle.wait(DEADLINE));
     let progress = handle.progress();
@@ -185,19 +141,13 @@ fn a_search_stops_at_its_limit() {
 #[test]
 fn a_dropped_search_stops() {
     let store = in_memory();
-    keep(
-        &store,
-        (0..100_000).map(|_| record(message("a", "nothing of the kind"))),
-    );
+    keep(&store, (0..100_000).map(|_| record(message("a", "nothing of the kind"))));
     let handle = store.search(text("needle")).unwrap();
     let state = handle.watch_end();
     drop(handle);
     let end = std::time::Instant::now() + DEADLINE;
     while state.upgrade().is_some() {
-        assert!(
-            std::time::Instant::now() < end,
-            "the thread ends once its handle is gone"
-        );
+        assert!(std::time::Instant::now() < end, "the thread ends once its handle is gone");
         std::thread::yield_now();
     }
 }
