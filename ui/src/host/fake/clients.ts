@@ -66,6 +66,8 @@ export function makeClients(topics: readonly Topic[], started: number): Client[]
       [
         ["factory/energy/#", 0],
         ["$SYS/#", 0],
+        // A bridge with a long list; nothing of it matches.
+        ...Array.from({ length: 2398 }, (_, n): [string, number] => [`telegraf/input-${n + 1}/+/value`, n % 3]),
       ],
     ],
   ]);
