@@ -173,9 +173,6 @@ impl ConnAckProperties {
                 _ => return Err(reader.not_allowed()),
             }
         }
-        if properties.authentication_data.is_some() && properties.authentication_method.is_none() {
-            return Err(Violation::AuthenticationDataWithoutMethod);
-        }
         Ok(Self {
             maximum_qos: maximum_qos.map(|one| if one { QoS::AtLeastOnce } else { QoS::AtMostOnce }),
             retain_available: retain_available.unwrap_or(true),

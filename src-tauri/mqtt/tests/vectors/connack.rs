@@ -96,6 +96,15 @@ fn properties() {
             "20 03 00 00 00",
             Writes(with(ConnAckProperties { maximum_qos: Some(QoS::ExactlyOnce), ..ConnAckProperties::default() })),
         ),
+        // Only in CONNECT is it an error to send Authentication Data without a method.
+        (
+            V5,
+            "20 07 00 00 04 16 0001 06",
+            Is(with(ConnAckProperties {
+                authentication_data: Some(Bytes::from_static(&[6])),
+                ..ConnAckProperties::default()
+            })),
+        ),
         (V5, "20 0B 00 00 08 25 01 28 01 29 01 2A 01", Reads(with(ConnAckProperties::default()))),
     ]);
 }
@@ -159,10 +168,5 @@ fn violations() {
         (V5, "20 09 00 00 06 1F 0000 1F 0000", twice(Property::ReasonString, "MQTT 5.0, 3.2.2.3.9")),
         (V5, "20 09 00 00 06 1A 0000 1A 0000", twice(Property::ResponseInformation, "MQTT 5.0, 3.2.2.3.15")),
         (V5, "20 09 00 00 06 1C 0000 1C 0000", twice(Property::ServerReference, "MQTT 5.0, 3.2.2.3.16")),
-        (
-            V5,
-            "20 06 00 00 03 16 0000",
-            Breaks(Violation::AuthenticationDataWithoutMethod, "MQTT 5.0, 3.1.2.11.10", PROTOCOL),
-        ),
     ]);
 }
