@@ -49,10 +49,10 @@ impl Acknowledgement {
 
 impl AcknowledgementProperties {
     fn decode(packet: PacketType, body: &mut Reader) -> Result<Option<Box<Self>>, Violation> {
-        let mut reader = PropertyReader::new(packet, body)?;
-        if reader.is_empty() {
+        if body.skip_zero() {
             return Ok(None);
         }
+        let mut reader = PropertyReader::new(packet, body)?;
         let mut properties = Box::<Self>::default();
         while let Some(property) = reader.next()? {
             match property {

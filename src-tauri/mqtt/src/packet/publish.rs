@@ -124,11 +124,11 @@ impl Publish {
 impl PublishProperties {
     #[inline]
     fn decode(body: &mut Reader) -> Result<Option<Box<Self>>, Violation> {
-        let reader = PropertyReader::new(PacketType::Publish, body)?;
-        if reader.is_empty() { Ok(None) } else { Self::decode_some(reader).map(Some) }
+        if body.skip_zero() { Ok(None) } else { Self::decode_some(body).map(Some) }
     }
 
-    fn decode_some(mut reader: PropertyReader) -> Result<Box<Self>, Violation> {
+    fn decode_some(body: &mut Reader) -> Result<Box<Self>, Violation> {
+        let mut reader = PropertyReader::new(PacketType::Publish, body)?;
         let mut properties = Box::<Self>::default();
         while let Some(property) = reader.next()? {
             match property {

@@ -24,10 +24,6 @@ impl PropertyReader {
         })
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.reader.is_empty()
-    }
-
     /// The next property, whose value is to be taken by one of the methods below; `None` after the last.
     pub(crate) fn next(&mut self) -> Result<Option<Property>, Violation> {
         if self.reader.is_empty() {
