@@ -37,6 +37,9 @@ impl Decoder {
     }
 
     /// The version of the packets; `None` in a server's decoder before CONNECT.
+    ///
+    /// Where a CONNECT is a violation, this is the version that it asked for, and that a CONNACK with the Reason Code
+    /// is to be written in; still `None` where that is none of the known ones, or didn't come.
     pub const fn version(&self) -> Option<ProtocolVersion> {
         match self.peer {
             Peer::Unknown => None,
@@ -96,12 +99,13 @@ impl Decoder {
     }
 
     #[inline]
-    fn decode_body(&mut self, packet_type: PacketType, flags: u8, body: Reader) -> Result<Packet, Violation> {
+    fn decode_body(&mut self, packet_type: PacketType, flags: u8, mut body: Reader) -> Result<Packet, Violation> {
         match self.peer {
             Peer::Unknown => {
-                let connect = Connect::decode(flags, body)?;
-                self.peer = Peer::Client(connect.version);
-                Ok(Packet::Connect(Box::new(connect)))
+                // Settled even where the rest is wrong: the refusal is written in it.
+                let version = Connect::decode_version(&mut body)?;
+                self.peer = Peer::Client(version);
+                Ok(Packet::Connect(Box::new(Connect::decode(flags, body, version)?)))
             }
             Peer::Client(version) => {
                 let packet = Packet::decode(packet_type, flags, body, version)?;

@@ -114,19 +114,23 @@ mod flag {
 }
 
 impl Connect {
-    pub(crate) fn decode(fixed_flags: u8, mut body: Reader) -> Result<Self, Violation> {
+    /// Takes Protocol Name and Protocol Level off a CONNECT.
+    pub(crate) fn decode_version(body: &mut Reader) -> Result<ProtocolVersion, Violation> {
         let name = body.binary()?;
-        let level = body.byte()?;
-        let version = match (&name[..], level) {
-            (b"MQIsdp", 3) => ProtocolVersion::V31,
-            (b"MQTT", 4) => ProtocolVersion::V311,
-            (b"MQTT", 5) => ProtocolVersion::V5,
-            _ => {
-                let name = String::from_utf8_lossy(&name).chars().take(16).collect::<String>();
+        match (&name[..], body.byte()?) {
+            (b"MQIsdp", 3) => Ok(ProtocolVersion::V31),
+            (b"MQTT", 4) => Ok(ProtocolVersion::V311),
+            (b"MQTT", 5) => Ok(ProtocolVersion::V5),
+            (name, level) => {
+                let name = String::from_utf8_lossy(name).chars().take(16).collect::<String>();
                 let name = name.escape_debug().to_string();
-                return Err(Violation::UnsupportedProtocol { name, level });
+                Err(Violation::UnsupportedProtocol { name, level })
             }
-        };
+        }
+    }
+
+    /// Decodes what follows [`Connect::decode_version`].
+    pub(crate) fn decode(fixed_flags: u8, mut body: Reader, version: ProtocolVersion) -> Result<Self, Violation> {
         PacketType::Connect.check_flags(fixed_flags, version)?;
         let flags = body.byte()?;
         let has = |flag: u8| flags & flag != 0;

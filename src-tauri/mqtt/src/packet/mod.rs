@@ -92,7 +92,7 @@ impl Packet {
     pub(crate) fn decode(
         packet_type: PacketType,
         flags: u8,
-        body: Reader,
+        mut body: Reader,
         version: ProtocolVersion,
     ) -> Result<Self, Violation> {
         // Of CONNECT, the version decides that is in it.
@@ -106,7 +106,10 @@ impl Packet {
             PacketType::PubRec => Self::PubRec(acknowledgement(body)?),
             PacketType::PubRel => Self::PubRel(acknowledgement(body)?),
             PacketType::PubComp => Self::PubComp(acknowledgement(body)?),
-            PacketType::Connect => Self::Connect(Box::new(Connect::decode(flags, body)?)),
+            PacketType::Connect => {
+                let version = Connect::decode_version(&mut body)?;
+                Self::Connect(Box::new(Connect::decode(flags, body, version)?))
+            }
             PacketType::ConnAck => Self::ConnAck(Box::new(ConnAck::decode(body, version)?)),
             PacketType::Subscribe => Self::Subscribe(Subscribe::decode(body, version)?),
             PacketType::SubAck => Self::SubAck(SubAck::decode(body, version)?),

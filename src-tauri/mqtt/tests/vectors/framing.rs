@@ -400,6 +400,23 @@ fn what_has_no_room_is_not_written() {
 }
 
 #[test]
+fn a_broken_connect_tells_its_version() {
+    for (text, version) in [
+        ("10 0F 0006 'MQIsdp' 03 02 0000 0001 00", Some(ProtocolVersion::V31)),
+        ("10 0D 0004 'MQTT' 04 03 0000 0001 'a'", Some(ProtocolVersion::V311)),
+        ("10 11 0004 'MQTT' 05 02 0000 03 21 0000 0001 'a'", Some(ProtocolVersion::V5)),
+        ("10 0D 0004 'MQTT' 06 02 0000 0001 'a'", None),
+        ("10 04 0004 'MQ'", None),
+        ("C0", None),
+    ] {
+        let mut decoder = Decoder::new(LIMIT);
+        let decoded = decoder.decode(&mut BytesMut::from(&bytes(text)[..]));
+        assert!(decoded.is_err(), "{text}: {decoded:?}");
+        assert_eq!(decoder.version(), version, "{text}");
+    }
+}
+
+#[test]
 fn a_failed_connect_tells_an_unknown_protocol_from_other_errors() {
     let mut bytes = BytesMut::from(&bytes("10 0D 0004 'MQTT' 06 02 0000 0001 'a'")[..]);
     let violation = Decoder::new(LIMIT).decode(&mut bytes).expect_err("there is no MQTT 6");
