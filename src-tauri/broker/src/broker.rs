@@ -178,6 +178,11 @@ impl Broker {
         self.shared.router.retained.read().visit_all(&mut |message| found(message));
     }
 
+    /// Retained Messages, the broker's own left out.
+    pub fn retained_count(&self) -> usize {
+        self.shared.router.retained.read().len_of_clients()
+    }
+
     /// The Retained Message of a topic.
     pub fn retained(&self, topic: &TopicName) -> Option<Arc<Message>> {
         self.shared.router.retained.read().of(topic).cloned()

@@ -25,5 +25,7 @@ impl Moment {
 pub fn now() -> Moment {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let micros = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
-    Moment { steady: Instant::now(), wall: Timestamp::from_micros(micros) }
+    // tokio's, so that a test which pauses time pauses it everywhere.
+    let steady = tokio::time::Instant::now().into_std();
+    Moment { steady, wall: Timestamp::from_micros(micros) }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Registry {
 #[derive(Debug, Default)]
 struct Clients {
     entries: HashMap<ClientIdentifier, Entry>,
+    /// How many of them a connection holds.
+    held: usize,
     /// When something is due for a client that is away.
     deadlines: BTreeSet<(Instant, ClientIdentifier)>,
 }
@@ -162,6 +164,7 @@ impl Registry {
                     let place = Place::Held(Arc::clone(&seat));
                     let entry = Entry { outbox: Arc::clone(outbox), card: Arc::clone(card), place };
                     clients.entries.insert(client.clone(), entry);
+                    clients.held += 1;
                     return Claimed { seat, previous: None };
                 }
                 Some(entry) => {
@@ -173,6 +176,7 @@ impl Registry {
                             (Some(waiting), None, old)
                         }
                         Place::Away(away) => {
+                            clients.held += 1;
                             if let Some(deadline) = away.deadline() {
                                 clients.deadlines.remove(&(deadline, client.clone()));
                             }
@@ -222,6 +226,7 @@ impl Registry {
         let entry = clients.entries.get_mut(&client)?;
         if !survives {
             let entry = clients.entries.remove(&client)?;
+            clients.held -= 1;
             let will = will.map(|(_, will)| will);
             return Some(Ended { client, outbox: entry.outbox, card: entry.card, will });
         }
@@ -233,6 +238,7 @@ impl Registry {
             self.deadlines_changed.notify_one();
         }
         entry.place = Place::Away(Box::new(away));
+        clients.held -= 1;
         None
     }
 
@@ -328,8 +334,7 @@ impl Registry {
     /// How many clients are connected, and how many sessions there are in all.
     pub(crate) fn count(&self) -> (usize, usize) {
         let clients = &*self.clients.lock();
-        let connected = clients.entries.values().filter(|entry| matches!(entry.place, Place::Held(_))).count();
-        (connected, clients.entries.len())
+        (clients.held, clients.entries.len())
     }
 
     /// Everything that is known of every client, in no order.

@@ -106,8 +106,11 @@ impl Shared {
     }
 
     pub(crate) fn record(&self, kind: EventKind, client: Option<&ClientIdentifier>, detail: String) {
-        let client_text = client.map_or("", |client| &**client);
-        tracing::info!(client = client_text, kind = kind.name(), "{detail}");
+        // A connection logs within its span, which names the client already.
+        match client.filter(|_| tracing::Span::current().is_none()) {
+            Some(client) => tracing::info!(client = &**client, "{}: {detail}", kind.name()),
+            None => tracing::info!("{}: {detail}", kind.name()),
+        }
         let event = Event { time: clock::now().wall, client: client.cloned(), kind, detail };
         self.journal.append(&mut vec![Record::Event(event)]);
     }

@@ -12,6 +12,8 @@ use crate::Message;
 pub(crate) struct RetainedTree {
     root: Node,
     len: usize,
+    /// Those of server topics.
+    own: usize,
     bytes: usize,
 }
 
@@ -26,6 +28,11 @@ impl RetainedTree {
     /// Retained messages in all, the server's own (`$SYS`) included.
     pub(crate) const fn len(&self) -> usize {
         self.len
+    }
+
+    /// Retained messages, the server's own left out.
+    pub(crate) const fn len_of_clients(&self) -> usize {
+        self.len - self.own
     }
 
     /// Bytes that they weigh.
@@ -43,10 +50,14 @@ impl RetainedTree {
             node = node.children.get_mut(level).expect("inserted in the line above where it was missing");
         }
         self.bytes += message.weight();
+        let is_own = message.topic.is_server_topic();
         let replaced = node.message.replace(message);
         match &replaced {
             Some(replaced) => self.bytes -= replaced.weight(),
-            None => self.len += 1,
+            None => {
+                self.len += 1;
+                self.own += usize::from(is_own);
+            }
         }
         replaced
     }
@@ -55,6 +66,7 @@ impl RetainedTree {
     pub(crate) fn clear(&mut self, topic: &str) -> Option<Arc<Message>> {
         let cleared = clear_below(&mut self.root, topic)?;
         self.len -= 1;
+        self.own -= usize::from(cleared.topic.is_server_topic());
         self.bytes -= cleared.weight();
         Some(cleared)
     }
