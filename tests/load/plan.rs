@@ -93,9 +93,10 @@ impl Plan {
         }
     }
 
-    /// Messages of one publisher that may wait for their acknowledgement, well below the 65,535 that have a Packet
-    /// Identifier.
+    /// Messages of one publisher that may wait for their acknowledgement: well below the 65,535 that have a Packet
+    /// Identifier, and with QoS 2 no more than mosquitto's `max_inflight_messages`, at which it hangs up.
     pub(crate) fn in_flight_of_publisher(&self) -> u64 {
-        (self.in_flight / self.publishers as u64).clamp(1, 10_000)
+        let most = if self.qos == 2 { 20 } else { 10_000 };
+        (self.in_flight / self.publishers as u64).clamp(1, most)
     }
 }

@@ -59,10 +59,14 @@ fn refusal(listen: &str, data_dir: &Path) -> anyhow::Result<String> {
     let Outcome { status, stdout, stderr } = run(&mut command, &[], DEADLINE)?;
     ensure!(status.code() == Some(1), "{status}, not exit code 1: {stderr}");
     ensure!(stdout.is_empty(), "nothing listens, but it said: {stdout}");
-    let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
-    ensure!(lines.len() == 1, "one sentence is asked for, not:\n{stderr}");
-    ensure!(!stderr.contains("panicked") && !stderr.contains("Os {"), "not a sentence: {stderr}");
-    Ok(stderr)
+    // Its log comes before; the sentence is what stands last, below it.
+    let sentences: Vec<&str> = stderr.lines().filter(|line| line.starts_with("nightjar: ")).collect();
+    ensure!(
+        sentences.len() == 1 && stderr.trim_end().ends_with(sentences[0]),
+        "not one sentence at the end:\n{stderr}"
+    );
+    ensure!(!stderr.contains("panicked") && !stderr.contains("Os {"), "not for people: {stderr}");
+    Ok(sentences[0].to_owned())
 }
 
 #[test]
