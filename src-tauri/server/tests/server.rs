@@ -1,0 +1,97 @@
+//! The server as its window holds it: start, who may connect, stop, start again.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should panic")]
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+
+use bytes::Bytes;
+use nightjar_broker::{Access, ClientIdentifier, OwnMessage};
+use nightjar_mqtt::{QoS, TopicName};
+use nightjar_server::{Server, Settings, StartError, StartOptions};
+
+fn options(directory: &Path, listen: Option<SocketAddr>) -> StartOptions {
+    StartOptions {
+        data_directory: directory.to_owned(),
+        settings: Settings::load(directory).unwrap(),
+        listen: listen.map(|address| vec![address]),
+    }
+}
+
+fn any_port() -> Option<SocketAddr> {
+    Some("127.0.0.1:0".parse().unwrap())
+}
+
+fn retained(topic: &'static str, payload: &'static str) -> OwnMessage {
+    OwnMessage {
+        publisher: ClientIdentifier::new("owner"),
+        topic: TopicName::new(topic).unwrap(),
+        payload: Bytes::from_static(payload.as_bytes()),
+        qos: QoS::AtLeastOnce,
+        retain: true,
+        properties: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_connect_moves_the_listeners_and_is_remembered() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(options(directory.path(), any_port())).await.unwrap();
+    let port = server.listeners()[0].address.port();
+
+    server.set_access(Access::Anyone).await.unwrap();
+    let everywhere: SocketAddr = format!("0.0.0.0:{port}").parse().unwrap();
+    assert!(server.listeners().iter().any(|listener| listener.address == everywhere));
+    assert_eq!(server.broker().access(), Access::Anyone);
+    TcpStream::connect(("127.0.0.1", port)).unwrap();
+
+    server.set_access(Access::ThisComputer).await.unwrap();
+    assert!(server.listeners().iter().all(|listener| listener.address.ip().is_loopback()));
+    assert_eq!(server.broker().access(), Access::ThisComputer);
+    TcpStream::connect(("127.0.0.1", port)).unwrap();
+
+    server.set_access(Access::Anyone).await.unwrap();
+    server.stop().await;
+    assert_eq!(Settings::load(directory.path()).unwrap().access, Access::Anyone);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_in_use_is_said_in_three_parts() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let error = Server::start(options(directory.path(), Some(address))).await.unwrap_err();
+    assert!(matches!(error, StartError::Listen { .. }));
+    assert_eq!(error.what(), format!("Nightjar can't listen on {address}"));
+    assert!(error.why().contains("another program"), "{}", error.why());
+    assert!(error.action().contains("another port"), "{}", error.action());
+    // The data directory is free again: a second attempt only has to find a free port.
+    Server::start(options(directory.path(), any_port())).await.unwrap().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_has_one_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Server::start(options(directory.path(), any_port())).await.unwrap();
+    let error = Server::start(options(directory.path(), any_port())).await.unwrap_err();
+    assert!(matches!(error, StartError::Journal(_)));
+    assert!(error.why().contains("another Nightjar"), "{}", error.why());
+    assert!(error.action().contains("stop it"), "{}", error.action());
+    first.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retained_messages_outlive_the_server_and_cleared_ones_do_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(options(directory.path(), any_port())).await.unwrap();
+    server.broker().publish(retained("a", "1"));
+    server.broker().publish(retained("b", "2"));
+    server.broker().publish(retained("b", ""));
+    server.stop().await;
+    drop(server);
+
+    let server = Server::start(options(directory.path(), any_port())).await.unwrap();
+    let kept = server.broker().retained(&TopicName::new("a").unwrap()).unwrap();
+    assert_eq!((&kept.payload[..], &*kept.publisher), (&b"1"[..], "owner"));
+    assert_eq!(server.broker().retained(&TopicName::new("b").unwrap()), None);
+    server.stop().await;
+}
