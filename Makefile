@@ -39,7 +39,7 @@ lint: ## formatting, clippy, the window's checks, licences
 	@$(MAKE) --no-print-directory ui
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- --deny warnings
-	cd ui && npm run check
+	cd ui && npm run lint
 	if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: licences not checked"; fi
 
 fuzz: ## feed the decoder nonsense for ARGS seconds (60); needs a nightly Rust and cargo-fuzz

@@ -58,14 +58,14 @@ step() {
 
 in_ui() { (cd ui && "$@"); }
 
-# What the tests of the Rust types write: the TypeScript twins that are committed.
+# What cargo test writes from the Rust types (.cargo/config.toml says where), and what is committed.
 generated_types() {
-    find ui/src -path '*generated*' -name '*.ts' -type f -print0 | sort -z | xargs -0 --no-run-if-empty sha256sum
+    find ui/src/host/types -name '*.ts' -type f -print0 | sort -z | xargs -0 --no-run-if-empty sha256sum
 }
 
 types_are_current() {
     if [ -z "$types_before" ]; then
-        echo "No generated types were found under ui/src: they belong into a folder named generated."
+        echo "There are no generated types in ui/src/host/types."
         return 1
     fi
     diff <(echo "$types_before") <(generated_types) && return 0
@@ -79,7 +79,7 @@ on_a_display() {
 }
 
 step plain "real clients" tests/setup/clients.sh
-step plain "ui: install" in_ui npm ci --no-audit --no-fund && touch ui/node_modules/.installed
+step plain "ui: install" make --no-print-directory ui/node_modules/.installed
 step plain "ui: build" in_ui npm run build
 step plain "ui: check" in_ui npm run check
 step counts "ui: unit tests" in_ui npm test
@@ -90,8 +90,8 @@ step plain "rust: clippy" cargo clippy --workspace --all-targets --all-features 
 types_before=$(generated_types)
 # The tests of the processes run these; built once, here, so that no test builds anything.
 step plain "rust: build" cargo build --workspace --all-features --bins
-export NIGHTJAR_TEST_PROGRAMS="$PWD/${CARGO_TARGET_DIR:-target}/debug"
-case ${CARGO_TARGET_DIR:-} in /*) NIGHTJAR_TEST_PROGRAMS=$CARGO_TARGET_DIR/debug ;; esac
+NIGHTJAR_TEST_PROGRAMS=$(realpath "${CARGO_TARGET_DIR:-target}/debug")
+export NIGHTJAR_TEST_PROGRAMS
 step counts "rust: tests" on_a_display cargo test --workspace --all-features --no-fail-fast
 step plain "generated types" types_are_current
 

@@ -26,9 +26,10 @@ check_toolchains() {
     command -v cargo >/dev/null ||
         problems+=("Rust is missing: install it from https://rustup.rs")
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-        problems+=("Node.js 20 or newer and npm are missing: https://nodejs.org")
-    elif [ "$(node --print 'process.versions.node.split(".")[0]')" -lt 20 ]; then
-        problems+=("Node.js $(node --version) is too old: 20 or newer is needed, https://nodejs.org")
+        problems+=("Node.js 20.19 or newer and npm are missing: https://nodejs.org")
+    elif ! node --eval 'const [major, minor] = process.versions.node.split(".").map(Number);
+            process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)'; then
+        problems+=("Node.js $(node --version) is too old: 20.19 or newer is needed, https://nodejs.org")
     fi
 }
 
