@@ -101,10 +101,12 @@ where
             add(&shared.counters.refused_connections, 1);
             let reason = violation.reason_code();
             shared.record(EventKind::Violation, None, format!("from {address}: {reason}: {violation}"));
-            if reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
-                // In the form of 3.1.1, which is what a client of an unknown version most likely reads
-                // [MQTT-3.1.2-2].
-                let refusal = Refusal { reason, detail: String::new() };
+            // Whoever said CONNECT in a version that has a word for it is told. An unknown version is answered in the
+            // form of 3.1.1, which its client most likely reads [MQTT-3.1.2-2].
+            let known = wire.decoded_version();
+            if known == Some(ProtocolVersion::V5) || reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
+                wire.version = known.unwrap_or(ProtocolVersion::V311);
+                let refusal = Refusal { reason, detail: violation.to_string() };
                 let _ = wire.send(&Packet::ConnAck(Box::new(handshake::refusal(&refusal))));
                 while matches!(wire.turn(false).await, Ok(Turned::Written(_))) && wire.unwritten() > 0 {}
             }

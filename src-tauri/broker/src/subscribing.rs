@@ -37,7 +37,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let filter = subscription.filter.detached();
         let options = subscription.options;
         let limits = &self.shared.limits;
-        if filter.starts_with("$share/") {
+        if filter.shared().is_some() {
             return ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
         }
         if filter.split('/').count() > limits.maximum_topic_levels {

@@ -47,6 +47,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
         self.decoder.decode(&mut self.input)
     }
 
+    /// The version that CONNECT named, also where the rest of it was malformed.
+    pub(crate) const fn decoded_version(&self) -> Option<ProtocolVersion> {
+        self.decoder.version()
+    }
+
     /// Whether bytes came that are no whole packet yet.
     pub(crate) fn has_input(&self) -> bool {
         !self.input.is_empty()

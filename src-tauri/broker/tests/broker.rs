@@ -69,6 +69,19 @@ mod handshake {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_malformed_connect_of_mqtt_5_is_told_why() {
+        let house = house();
+        let mut peer = house.peer();
+        // The reserved flag is set.
+        peer.send_bytes(&[0x10, 0x0d, 0, 4, b'M', b'Q', b'T', b'T', 5, 0x01, 0, 60, 0, 0, 0]).await;
+        match peer.receive().await {
+            Packet::ConnAck(connack) => assert_eq!(connack.reason_code, ReasonCode::MALFORMED_PACKET),
+            other => panic!("instead of CONNACK came {other:?}"),
+        }
+        peer.expect_eof().await;
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn silence_beyond_the_keep_alive_ends_the_connection() {
         let house = house();
         let mut peer = house.client(V5, "asleep").await;
