@@ -223,10 +223,6 @@ impl Shared {
 
     pub(crate) fn note_damage(&self, error: &rusqlite::Error) {
         if let Some(directory) = &self.directory
-            && matches!(
-                error.sqlite_error_code(),
-                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
-            )
             && is_damage(error)
         {
             directory.note_damage();
@@ -240,9 +236,6 @@ impl Shared {
             0 => u64::from(u32::MAX) - 1,
             limit => limit,
         };
-        connection
-            .query_row("PRAGMA max_page_count = ?", [limit], |_| Ok(()))
-            .or_else(|_| connection.query_row(&format!("PRAGMA max_page_count = {limit}"), (), |_| Ok(())))
-            .unwrap();
+        connection.query_row(&format!("PRAGMA max_page_count = {limit}"), (), |_| Ok(())).unwrap();
     }
 }

@@ -213,15 +213,18 @@ impl Writer {
 }
 
 fn gap_event(gap: &Gap) -> Record {
-    let Gap { from, to, messages, events, .. } = gap;
-    let (from, to) = (moment::utc(*from), moment::utc(*to));
+    // What topics retain is recorded after all, if late.
+    let messages = gap.messages.saturating_sub(gap.retained.len() as u64);
     Record::Event(Event {
         time: moment::now(),
         client: None,
         kind: EventKind::Broker,
         detail: format!(
-            "the history has a gap from {from} to {to}: {messages} messages of QoS 0 and {events} events were not \
-             recorded, because nothing could be written"
+            "the history has a gap from {} to {}: {messages} messages of QoS 0 and {} events were not recorded, because \
+             nothing could be written",
+            moment::utc(gap.from),
+            moment::utc(gap.to),
+            gap.events
         ),
     })
 }

@@ -153,6 +153,12 @@ impl SearchHandle {
         Arc::downgrade(&self.state)
     }
 
+    /// All that was found, without reading it.
+    #[cfg(test)]
+    pub(crate) fn ids(&self) -> Vec<i64> {
+        self.state.results.lock().found.ids(0, usize::MAX)
+    }
+
     /// Up to `count` of the messages found, newest first, from position `first` on, each with at most `limit` bytes of
     /// its payload. A message that is no longer in the history is left out.
     pub fn rows(&self, first: u64, count: usize, limit: usize) -> Result<Vec<StoredMessage>, ReadError> {

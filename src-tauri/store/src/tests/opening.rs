@@ -199,8 +199,18 @@ fn without_durability_no_file_is_touched() {
 #[test]
 fn damage_that_shows_up_in_use_is_set_aside_at_the_next_start() {
     let directory = tempfile::tempdir().unwrap();
-    drop(open(directory.path()));
-    fs::write(directory.path().join("nightjar.damaged"), "").unwrap();
+    let store = open(directory.path()).store;
+    store
+        .shared
+        .note_damage(&rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None));
+    drop(store);
+    let store = open(directory.path());
+    assert_eq!(store.set_aside, None, "a full disk is no damage");
+    store
+        .store
+        .shared
+        .note_damage(&rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), None));
+    drop(store);
     let opened = open(directory.path());
     assert!(opened.set_aside.is_some());
     drop(opened);
