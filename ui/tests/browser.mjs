@@ -7,15 +7,21 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const DIST = process.env.UI_DIST ?? fileURLToPath(new URL("../node_modules/.cache/fake", import.meta.url));
+const CACHED = fileURLToPath(new URL("../node_modules/.cache/fake", import.meta.url));
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml" };
+const TYPES = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".woff2": "font/woff2",
+  ".svg": "image/svg+xml",
+};
 
-async function serve() {
+async function serve(dist) {
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url, "http://localhost").pathname);
     try {
-      const body = await readFile(join(DIST, path === "/" ? "index.html" : path));
+      const body = await readFile(join(dist, path === "/" ? "index.html" : path));
       response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "text/html" }).end(body);
     } catch {
       response.writeHead(404).end();
@@ -25,9 +31,10 @@ async function serve() {
   return { server, url: `http://127.0.0.1:${server.address().port}/` };
 }
 
-export async function openBrowser() {
-  if (!existsSync(join(DIST, "index.html"))) throw new Error(`${DIST} is not built: npm run build:fake`);
-  const { server, url } = await serve();
+/** `dist`: a build of mode "fake". */
+export async function openBrowser(dist = process.env.UI_DIST ?? CACHED) {
+  if (!existsSync(join(dist, "index.html"))) throw new Error(`${dist} is not built: npm run build:fake`);
+  const { server, url } = await serve(dist);
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
     headless: true,
@@ -43,7 +50,10 @@ export async function openBrowser() {
   });
 
   /** A page of its own context; `page.complaints` are its console errors, warnings and exceptions. */
-  async function open(query = "", { size = [1280, 800], before, scheme = "light", reducedMotion = "no-preference" } = {}) {
+  async function open(
+    query = "",
+    { size = [1280, 800], before, scheme = "light", reducedMotion = "no-preference" } = {},
+  ) {
     const context = await browser.newContext({
       viewport: { width: size[0], height: size[1] },
       colorScheme: scheme,

@@ -78,7 +78,9 @@ export class Feed<T> {
     this.#answeredAt = Date.now();
     document.addEventListener("visibilitychange", this.#onVisibility);
     this.#watch = setInterval(() => this.#judge(), 500);
-    void this.#request();
+    // A paused view that opens again shows what it had.
+    if (this.data === undefined) void this.#request();
+    else this.#tick();
   }
 
   #stop(): void {

@@ -1,0 +1,140 @@
+// Overview and the first-run card.
+
+import assert from "node:assert/strict";
+
+export const tests = {
+  async "it shows the vital numbers, a chart that is drawn, and who is busiest"(open) {
+    const page = await open();
+    for (const label of ["Clients", "Messages in", "Messages out", "Traffic", "Dropped"]) {
+      await page.locator(".kpi").filter({ hasText: label }).first().waitFor();
+    }
+    const painted = await page.locator("canvas").evaluate((canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const colors = new Set();
+      for (let i = 0; i < data.length; i += 4)
+        if (data[i + 3] > 200) colors.add(`${data[i]},${data[i + 1]},${data[i + 2]}`);
+      return { lines: ["15,127,151", "124,98,207"].filter((color) => colors.has(color)).length, colors: colors.size };
+    });
+    assert.equal(painted.lines, 2, "both lines are drawn in their colours");
+    await page.getByRole("button", { name: "factory/line-2/press-04/vibration" }).waitFor();
+  },
+
+  async "the ranges ask for theirs"(open) {
+    const page = await open();
+    await page.getByRole("button", { name: "24 h" }).click();
+    await page.getByRole("img", { name: "Messages per second, the last 24 hours" }).waitFor();
+    const points = () => page.evaluate(() => window.nightjar.keep("overview").feed.data.traffic.at.length);
+    const end = Date.now() + 4000;
+    while ((await points()) !== 288 && Date.now() < end) await page.waitForTimeout(50);
+    assert.equal(await points(), 288);
+  },
+
+  async "a busy topic and a busy client lead to their screens"(open) {
+    const page = await open();
+    await page.getByRole("button", { name: "factory/line-2/press-04/vibration" }).click();
+    assert.match(await page.locator("nav [aria-current=page]").innerText(), /Topics/);
+    await page.keyboard.press("Control+1");
+    await page.getByRole("button", { name: "press-04-plc" }).click();
+    assert.equal(await page.evaluate(() => window.nightjar.screen), "clients");
+  },
+
+  async "the notice stands while anyone may connect; its one action closes the broker"(open) {
+    const page = await open();
+    const notice = page.getByText("Anyone on your network can connect without a password.");
+    await notice.waitFor();
+    await page.getByRole("button", { name: "Only this computer", exact: true }).click();
+    await notice.waitFor({ state: "detached" });
+    await page.locator("header").getByText("mqtt://127.0.0.1:1883").waitFor();
+    await page.getByRole("img", { name: "QR code of mqtt://127.0.0.1:1883" }).waitFor();
+  },
+
+  async "opening the broker asks once, and No changes nothing"(open) {
+    const page = await open("access=this_computer");
+    const access = page.getByRole("group", { name: "Who may connect" });
+    await access.getByText("Anyone on my network").click();
+    const dialog = page.getByRole("dialog", { name: "Let anyone on your network connect?" });
+    assert.equal(
+      await page.evaluate(() => document.activeElement.textContent.trim()),
+      "Cancel",
+      "the focus is on the harmless button",
+    );
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    assert.equal(await page.evaluate(() => window.nightjar.running.access), "this_computer");
+    await access.getByText("Anyone on my network").click();
+    await dialog.getByRole("button", { name: "Let anyone connect" }).click();
+    await page.getByRole("img", { name: "QR code of mqtt://192.168.1.20:1883" }).waitFor();
+    assert.equal(await access.locator("[aria-pressed=true]").innerText(), "Anyone on my network");
+  },
+
+  async "a switch that fails says so beside it"(open) {
+    const page = await open();
+    await page.evaluate(() => window.nightjar.host.failing.add("setAccess"));
+    await page.getByRole("group", { name: "Who may connect" }).getByText("This computer only").click();
+    await page.getByText("That did not work: The test wants it so. Try again.").waitFor();
+    assert.equal(await page.evaluate(() => window.nightjar.running.access), "anyone");
+  },
+
+  async "the broker's notices can be put away"(open) {
+    const page = await open("notice=The+database+was+set+aside.");
+    await page.getByText("The database was set aside.").waitFor();
+    await page.getByRole("button", { name: "Dismiss" }).click();
+    await page.getByText("The database was set aside.").waitFor({ state: "detached" });
+  },
+
+  async "rows stand still under the pointer"(open) {
+    const page = await open();
+    const names = () => page.locator("section[aria-label='Recent events'] li").allInnerTexts();
+    await page.locator("section[aria-label='Recent events'] li").first().hover();
+    const before = await names();
+    // The fake's next event, at once.
+    await page.evaluate(() => {
+      const { feed } = window.nightjar.keep("overview");
+      const events = feed.data.events;
+      feed.data = { ...feed.data, events: [{ ...events[0], id: events[0].id + 1000, text: "just now" }, ...events] };
+    });
+    await page.getByText("1 new").waitFor();
+    assert.deepEqual(await names(), before);
+  },
+
+  async "the first-run card shows while nothing has connected, with what to type for this address"(open) {
+    const page = await open("empty=1");
+    await page.getByRole("heading", { name: "Your broker is running" }).waitFor();
+    const code = page.locator("pre");
+    assert.match(await code.innerText(), /mosquitto_sub -h 127\.0\.0\.1 -t "#" -v/);
+    await page.getByRole("group", { name: "Who may connect" }).getByText("Anyone on my network").click();
+    await page.getByRole("button", { name: "Let anyone connect" }).click();
+    await page.getByRole("img", { name: "QR code of mqtt://192.168.1.20:1883" }).waitFor();
+    for (const [tab, line] of [
+      ["mosquitto", "mosquitto_pub -h 192.168.1.20"],
+      ["Python", 'hostname="192.168.1.20", port=1883'],
+      ["Arduino", 'mqtt.setServer("192.168.1.20", 1883)'],
+      ["Home Assistant", "Broker:   192.168.1.20"],
+      ["Node", 'mqtt.connect("mqtt://192.168.1.20:1883")'],
+    ]) {
+      await page.getByRole("tab", { name: tab }).click();
+      assert.ok((await code.innerText()).includes(line), `${tab} has ${line}`);
+    }
+    await page.getByRole("button", { name: "Copy these lines" }).click();
+    assert.match(await page.evaluate(() => window.nightjar.host.copied.at(-1)), /mqtt:\/\/192\.168\.1\.20:1883/);
+  },
+
+  async "the card's tabs go by the arrow keys"(open) {
+    const page = await open("empty=1");
+    await page.getByRole("tab", { name: "mosquitto" }).focus();
+    await page.keyboard.press("ArrowRight");
+    assert.equal(await page.getByRole("tab", { name: "Python" }).getAttribute("aria-selected"), "true");
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("ArrowLeft");
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), "Node");
+  },
+
+  async "the card is over with the first connection"(open) {
+    const page = await open("empty=1");
+    await page.getByText("Waiting for the first connection").waitFor();
+    await page.evaluate(() =>
+      window.nightjar.host.publisherConnect({ client_id: "me", version: "5.0", clean_start: true }),
+    );
+    await page.getByText("Busiest topics").waitFor();
+    await page.getByText("Nothing has happened yet").waitFor();
+  },
+};
