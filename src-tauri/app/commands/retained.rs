@@ -1,0 +1,99 @@
+//! Retained. What the window sets or clears is published by the broker's owner, and so goes to subscribers and onto
+//! the record like any other message.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use nightjar_broker::{ClientIdentifier, Journal, OwnMessage, Sequence};
+use nightjar_mqtt::{QoS, TopicName};
+
+use super::{Host, look, unreadable};
+use crate::engine::Running;
+use crate::publisher::WINDOW_CLIENT;
+use crate::views::{count, messages, payload, retained};
+use crate::wire::{Fault, MessageDetail, RetainedEdit, RetainedQuery, RetainedRows, RetainedSelection};
+
+/// How long the journal has to commit.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Messages that are cleared before the journal's queue is looked at.
+const BATCH: usize = 1_000;
+
+#[tauri::command]
+pub(crate) async fn retained_rows(engine: Host<'_>, query: RetainedQuery) -> Result<RetainedRows, Fault> {
+    look(&engine, move |running| retained::rows(running.broker(), running.store(), &query).map_err(unreadable)).await
+}
+
+#[tauri::command]
+pub(crate) async fn retained_message(engine: Host<'_>, topic: String) -> Result<MessageDetail, Fault> {
+    look(&engine, move |running| {
+        let what = "The retained message is not there";
+        let topic = TopicName::new(topic).map_err(|error| Fault::new(what, error, "Select another topic"))?;
+        let found = retained::detail(running.broker(), running.store(), &topic).map_err(unreadable)?;
+        found.ok_or_else(|| Fault::new(what, "It was cleared, or has expired", "Select another topic"))
+    })
+    .await
+}
+
+#[tauri::command]
+pub(crate) async fn count_retained(engine: Host<'_>, selection: RetainedSelection) -> Result<u32, Fault> {
+    look(&engine, move |running| Ok(count(retained::selected(running.broker(), &selection).len()))).await
+}
+
+#[tauri::command]
+pub(crate) async fn clear_retained(engine: Host<'_>, selection: RetainedSelection) -> Result<u32, Fault> {
+    let running = engine.running()?;
+    let selected = look(&engine, move |running| Ok(retained::selected(running.broker(), &selection))).await?;
+    for batch in selected.chunks(BATCH) {
+        let mut last = Sequence::default();
+        for message in batch {
+            last = running.broker().publish(OwnMessage {
+                publisher: ClientIdentifier::new(WINDOW_CLIENT),
+                topic: message.topic.clone(),
+                payload: Bytes::new(),
+                qos: message.qos,
+                retain: true,
+                properties: None,
+            });
+        }
+        committed(&running, last, "The retained messages are cleared, but that is not on record").await?;
+    }
+    Ok(count(selected.len()))
+}
+
+#[tauri::command]
+pub(crate) async fn set_retained(engine: Host<'_>, edit: RetainedEdit) -> Result<(), Fault> {
+    const WHAT: &str = "The retained message was not set";
+    let running = engine.running()?;
+    let topic = TopicName::new(edit.topic).map_err(|error| Fault::new(WHAT, error, "Correct the topic"))?;
+    let payload = payload::from_base64(&edit.payload)
+        .map_err(|error| Fault::new(WHAT, format!("The payload is not base64 ({error})"), "Correct it"))?;
+    if payload.is_empty() {
+        let why = "A retained message without a payload is none: MQTT takes that as clearing it";
+        return Err(Fault::new(WHAT, why, "Enter a payload, or clear the message"));
+    }
+    let qos = QoS::from_level(edit.qos)
+        .ok_or_else(|| Fault::new(WHAT, format!("There is no QoS {}", edit.qos), "Choose QoS 0, 1 or 2"))?;
+    let properties = messages::publish_properties(&edit.properties).map_err(|why| Fault::new(WHAT, why, "Correct it"))?;
+    let sequence = running.broker().publish(OwnMessage {
+        publisher: ClientIdentifier::new(WINDOW_CLIENT),
+        topic,
+        payload: payload.into(),
+        qos,
+        retain: true,
+        properties,
+    });
+    committed(&running, sequence, "The retained message is set, but not on record").await
+}
+
+/// Waits until the journal has committed.
+async fn committed(running: &Running, sequence: Sequence, what: &str) -> Result<(), Fault> {
+    let mut progress = running.server.store().progress();
+    let settled = progress.wait_for(|progress| progress.committed >= sequence || progress.paused.is_some());
+    let why = match tokio::time::timeout(PATIENCE, settled).await {
+        Ok(Ok(progress)) if progress.committed >= sequence => return Ok(()),
+        Ok(Ok(progress)) => progress.paused.as_deref().unwrap_or("the journal is paused").to_owned(),
+        Ok(Err(_)) => "the journal is closed".to_owned(),
+        Err(_) => format!("the disk took longer than {} s", PATIENCE.as_secs()),
+    };
+    Err(Fault::new(what, why, "It takes effect; it is recorded as soon as the disk takes it"))
+}

@@ -1,0 +1,291 @@
+//! The broker behind the window: starting, running, or the reason why not. It knows no Tauri.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nightjar_broker::{Access, Broker, Timestamp};
+use nightjar_server::{Server, Settings, StartError, StartOptions};
+use nightjar_store::Store;
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+use crate::publisher::Publisher;
+use crate::sampler::Sampler;
+use crate::searches::Searches;
+use crate::views::overview::Comings;
+use crate::views::series::Charts;
+use crate::views::{count, millis};
+use crate::wire::{self, Fault, Listener, Status};
+
+/// What the command line says about the start.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    pub data_directory: PathBuf,
+    /// In the place of the port in `nightjar.toml`.
+    pub port: Option<u16>,
+}
+
+/// The broker, or the lack of one.
+#[derive(Debug)]
+pub struct Engine {
+    launch: Launch,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Starting,
+    Running(Arc<Running>),
+    Failed(Fault),
+    Stopped,
+}
+
+/// A broker at work, with all that the window asks of it.
+#[derive(Debug)]
+pub struct Running {
+    pub server: Server,
+    pub sampler: Arc<Sampler>,
+    pub searches: Searches,
+    pub publisher: Publisher,
+    pub charts: Charts,
+    pub comings: Comings,
+    pub started: Timestamp,
+    sampling: JoinHandle<()>,
+}
+
+impl Running {
+    fn new(server: Server) -> Self {
+        let sampler = Arc::new(Sampler::default());
+        let sampling = tokio::spawn(Arc::clone(&sampler).run(server.broker().clone()));
+        Self {
+            server,
+            sampler,
+            searches: Searches::default(),
+            publisher: Publisher::default(),
+            charts: Charts::default(),
+            comings: Comings::default(),
+            started: nightjar_broker::now().wall,
+            sampling,
+        }
+    }
+
+    pub const fn broker(&self) -> &Broker {
+        self.server.broker()
+    }
+
+    pub fn store(&self) -> &Store {
+        self.server.store()
+    }
+
+    /// An address of this computer at which the broker listens.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        let listener = self.server.listeners().into_iter().find(|listener| listener.fault.is_none())?;
+        let ip = match listener.address.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        Some(SocketAddr::new(ip, listener.address.port()))
+    }
+
+    fn status(&self) -> wire::Running {
+        let access = self.broker().access();
+        let listeners = self.server.listeners();
+        let port = listeners.iter().find(|listener| listener.fault.is_none()).map_or(0, |found| found.address.port());
+        let mut addresses = match access {
+            Access::ThisComputer => Vec::new(),
+            Access::Anyone => self.server.addresses(),
+        }
+        .into_iter();
+        let address = addresses.next().unwrap_or_else(|| Ipv4Addr::LOCALHOST.into());
+        let clients: Vec<IpAddr> = self
+            .broker()
+            .clients()
+            .into_iter()
+            .filter(|client| client.connected)
+            .map(|client| client.connection.address.ip().to_canonical())
+            .collect();
+        wire::Running {
+            access: match access {
+                Access::ThisComputer => wire::Access::ThisComputer,
+                Access::Anyone => wire::Access::Anyone,
+            },
+            listeners: listeners
+                .into_iter()
+                .map(|listener| Listener {
+                    name: "MQTT".to_owned(),
+                    address: listener.address.to_string(),
+                    // There is one listener for each family of addresses.
+                    clients: count(clients.iter().filter(|ip| ip.is_ipv4() == listener.address.is_ipv4()).count()),
+                    fault: listener.fault,
+                })
+                .collect(),
+            address: address.to_string(),
+            port,
+            url: format!("mqtt://{}", SocketAddr::new(address, port)),
+            other_addresses: addresses.map(|address| address.to_string()).collect(),
+            data_directory: self.server.data_directory().display().to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ever_connected: self.server.ever_connected(),
+            notices: self.server.notices().to_vec(),
+            started_at: millis(self.started),
+        }
+    }
+}
+
+impl Engine {
+    /// A broker that has not started yet: call [`Self::start`].
+    pub fn new(launch: Launch) -> Self {
+        Self { launch, state: Mutex::new(State::Starting) }
+    }
+
+    pub fn data_directory(&self) -> &Path {
+        &self.launch.data_directory
+    }
+
+    /// Starts the broker; the outcome is the status from then on.
+    pub async fn start(&self) {
+        let outcome = self.try_start().await;
+        let superfluous = {
+            let mut state = self.state.lock();
+            match (&*state, outcome) {
+                // The window was closed in the meantime.
+                (State::Stopped, outcome) => outcome.ok(),
+                (_, Ok(running)) => {
+                    *state = State::Running(Arc::new(running));
+                    None
+                }
+                (_, Err(error)) => {
+                    tracing::error!("{error}");
+                    *state = State::Failed(Fault::of_start(&error, self.data_directory()));
+                    None
+                }
+            }
+        };
+        if let Some(running) = superfluous {
+            running.sampling.abort();
+            running.server.stop().await;
+        }
+    }
+
+    async fn try_start(&self) -> Result<Running, StartError> {
+        let mut settings = Settings::load(self.data_directory())?;
+        if let Some(port) = self.launch.port {
+            settings.port = port;
+        }
+        let options = StartOptions { data_directory: self.data_directory().to_owned(), settings, listen: None };
+        Ok(Running::new(Server::start(options).await?))
+    }
+
+    /// Tries again after a failure; does nothing while the broker runs or starts.
+    pub async fn retry(&self) {
+        {
+            let mut state = self.state.lock();
+            if !matches!(*state, State::Failed(_)) {
+                return;
+            }
+            *state = State::Starting;
+        }
+        self.start().await;
+    }
+
+    /// Commits everything and closes the journal; starts nothing any more.
+    pub async fn stop(&self) {
+        let before = std::mem::replace(&mut *self.state.lock(), State::Stopped);
+        if let State::Running(running) = before {
+            running.publisher.disconnect().await;
+            running.sampling.abort();
+            running.server.stop().await;
+        }
+    }
+
+    /// The broker, where it runs.
+    ///
+    /// # Errors
+    /// A sentence for the window, where it does not.
+    pub fn running(&self) -> Result<Arc<Running>, Fault> {
+        match &*self.state.lock() {
+            State::Running(running) => Ok(Arc::clone(running)),
+            State::Failed(fault) => Err(fault.clone()),
+            State::Starting => Err(Fault::new("The broker is not ready", "It is starting", "Wait a moment")),
+            State::Stopped => Err(Fault::new("The broker is not there", "Nightjar is closing", "Start it again")),
+        }
+    }
+
+    pub fn status(&self) -> Status {
+        let running = match &*self.state.lock() {
+            State::Running(running) => Arc::clone(running),
+            State::Failed(fault) => return Status::Failed { fault: fault.clone() },
+            State::Starting | State::Stopped => return Status::Starting,
+        };
+        Status::Running(running.status())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn engine(directory: &tempfile::TempDir, port: u16) -> Engine {
+        Engine::new(Launch { data_directory: directory.path().to_owned(), port: Some(port) })
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_a_fault_until_it_is_free() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let directory = tempfile::tempdir().unwrap();
+        let engine = engine(&directory, port);
+        assert!(matches!(engine.status(), Status::Starting));
+        assert!(engine.running().is_err());
+        engine.start().await;
+        let Status::Failed { fault } = engine.status() else { panic!("{:?}", engine.status()) };
+        assert!(fault.what.contains(&port.to_string()), "{fault:?}");
+        engine.retry().await;
+        assert!(matches!(engine.status(), Status::Failed { .. }), "the port is still in use");
+        drop(taken);
+        engine.retry().await;
+        let Status::Running(running) = engine.status() else { panic!("{:?}", engine.status()) };
+        assert_eq!((running.port, &*running.url), (port, &*format!("mqtt://127.0.0.1:{port}")));
+        assert!(!running.ever_connected);
+        engine.stop().await;
+        assert!(engine.running().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_directory_in_use_is_a_fault() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = engine(&directory, 0);
+        first.start().await;
+        let second = engine(&directory, 0);
+        second.start().await;
+        let Status::Failed { fault } = second.status() else { panic!("{:?}", second.status()) };
+        assert!(fault.why.contains("another Nightjar") || fault.why.contains("Another Nightjar"), "{fault:?}");
+        first.stop().await;
+        second.retry().await;
+        assert!(matches!(second.status(), Status::Running(_)), "{:?}", second.status());
+        second.stop().await;
+    }
+
+    #[tokio::test]
+    async fn who_may_connect_moves_the_listeners_and_is_remembered() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = engine(&directory, 0);
+        first.start().await;
+        let running = first.running().unwrap();
+        let port = running.local_address().unwrap().port();
+        running.server.set_access(Access::Anyone).await.unwrap();
+        let Status::Running(status) = first.status() else { panic!("{:?}", first.status()) };
+        assert_eq!((status.access, status.port), (wire::Access::Anyone, port));
+        assert_eq!(status.listeners[0].address, format!("0.0.0.0:{port}"));
+        assert!(running.local_address().unwrap().ip().is_loopback(), "the window itself stays on this computer");
+        drop(running);
+        first.stop().await;
+        let second = engine(&directory, 0);
+        second.start().await;
+        let Status::Running(status) = second.status() else { panic!("{:?}", second.status()) };
+        assert_eq!(status.access, wire::Access::Anyone);
+        second.stop().await;
+    }
+}

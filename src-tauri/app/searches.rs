@@ -1,0 +1,146 @@
+//! The searches of the window's history: each runs, and is asked for rows, until it is closed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nightjar_mqtt::TopicFilter;
+use nightjar_store::{Search, SearchHandle, Store};
+use parking_lot::Mutex;
+
+use crate::views::payload::PREVIEW_BYTES;
+use crate::views::{messages, timestamp};
+use crate::wire::{Fault, HistoryPage, HistoryProgress, HistoryQuery};
+
+/// Searches at once; a window has one, and the next may begin before the last was closed.
+const MOST: usize = 4;
+/// Rows that a window can ask for at once.
+const MOST_ROWS: u32 = 500;
+/// What a search has to be done before it is answered for the first time: most are, and the window need not ask twice.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+
+/// The searches that are open, by their numbers.
+#[derive(Debug, Default)]
+pub struct Searches {
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    last: u64,
+    searches: BTreeMap<u64, Arc<SearchHandle>>,
+}
+
+impl Searches {
+    /// Begins a search; where too many are open, the oldest one ends.
+    ///
+    /// # Errors
+    /// Where the filter is none, or the history can't be read.
+    pub fn open(&self, store: &Store, query: &HistoryQuery) -> Result<HistoryProgress, Fault> {
+        let handle = store
+            .search(search_of(query)?)
+            .map_err(|error| Fault::of_read("The search did not begin", &error))?;
+        let handle = Arc::new(handle);
+        let search = {
+            let mut open = self.open.lock();
+            open.last += 1;
+            let search = open.last;
+            open.searches.insert(search, Arc::clone(&handle));
+            while open.searches.len() > MOST {
+                open.searches.pop_first();
+            }
+            search
+        };
+        handle.wait(FIRST_LOOK);
+        progress(search, &handle)
+    }
+
+    /// Rows of a search, newest first.
+    ///
+    /// # Errors
+    /// Where the search is closed, or the history can't be read.
+    pub fn page(&self, search: u64, first: u64, count: u32) -> Result<HistoryPage, Fault> {
+        let handle = self.open.lock().searches.get(&search).cloned();
+        let handle = handle.ok_or_else(|| {
+            Fault::new("The search has ended", "Other searches took its place", "Search again")
+        })?;
+        let rows = handle
+            .rows(first, count.min(MOST_ROWS) as usize, PREVIEW_BYTES)
+            .map_err(|error| Fault::of_read("The messages were not read", &error))?;
+        Ok(HistoryPage {
+            progress: progress(search, &handle)?,
+            first,
+            rows: rows.iter().map(messages::row).collect(),
+        })
+    }
+
+    /// Ends a search.
+    pub fn close(&self, search: u64) {
+        self.open.lock().searches.remove(&search);
+    }
+}
+
+fn progress(search: u64, handle: &SearchHandle) -> Result<HistoryProgress, Fault> {
+    let progress = handle.progress();
+    if let Some(why) = progress.failed {
+        return Err(Fault::new("The search stopped", why, "Search again"));
+    }
+    Ok(HistoryProgress {
+        search,
+        found: progress.found,
+        progress: progress.scanned,
+        done: progress.done,
+        newer: progress.newer,
+        limit_reached: progress.limit_reached,
+    })
+}
+
+fn search_of(query: &HistoryQuery) -> Result<Search, Fault> {
+    let filter = match &*query.filter {
+        "" => None,
+        filter => Some(TopicFilter::new(filter).map_err(|error| {
+            let action = "Correct it: + stands for one level, # at the end for all that follow";
+            Fault::new("The topic filter is not valid", error, action)
+        })?),
+    };
+    Ok(Search {
+        filter,
+        client: (!query.client.is_empty()).then(|| query.client.clone()),
+        text: query.text.clone(),
+        from: query.from.map(timestamp),
+        to: query.to.map(timestamp),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use nightjar_store::{Durability, Options};
+
+    use super::*;
+
+    fn store() -> Arc<Store> {
+        Store::open(&Options::new("unused").durability(Durability::None)).unwrap().store
+    }
+
+    #[test]
+    fn the_oldest_search_makes_room() {
+        let (store, searches) = (store(), Searches::default());
+        let numbers: Vec<u64> = (0..=MOST)
+            .map(|_| searches.open(&store, &HistoryQuery::default()).unwrap().search)
+            .collect();
+        assert!(searches.page(numbers[0], 0, 10).is_err());
+        for &number in &numbers[1..] {
+            let page = searches.page(number, 0, 10).unwrap();
+            assert_eq!((page.progress.search, page.rows.len()), (number, 0));
+        }
+        searches.close(numbers[1]);
+        assert!(searches.page(numbers[1], 0, 10).is_err());
+    }
+
+    #[test]
+    fn a_filter_that_is_none_says_why() {
+        let query = HistoryQuery { filter: "a#/b".to_owned(), ..HistoryQuery::default() };
+        let fault = Searches::default().open(&store(), &query).unwrap_err();
+        assert!(fault.why.contains("MQTT-4.7.1-1"), "{fault:?}");
+    }
+}
