@@ -16,11 +16,11 @@ const DAMAGED: &str = "nightjar.damaged";
 /// What SQLite puts beside a database.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 
-/// A data directory that is ours for as long as this lives.
+/// A data directory that is ours until it is unlocked or dropped.
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 /// A database that could not be used, and was renamed.
@@ -35,12 +35,22 @@ pub struct SetAside {
 impl Directory {
     /// Makes the directory if it is missing, and locks it.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
-        let unusable = |source| OpenError::Directory { directory: path.to_owned(), source };
+        let unusable = |source: io::Error| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::from_io(path, source),
+            _ => OpenError::Directory { directory: path.to_owned(), source },
+        };
         if !path.is_dir() {
             DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         }
         let lock = lock(path, unusable)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), lock })
+    }
+
+    /// Lets another Nightjar have it, though there may still be readers of ours.
+    pub(crate) fn unlock(&self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::debug!(%error, "the data directory was not unlocked");
+        }
     }
 
     pub(crate) fn database(&self) -> PathBuf {

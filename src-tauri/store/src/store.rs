@@ -116,10 +116,14 @@ impl Store {
         let Some(writer) = self.writer.lock().take() else {
             return Ok(());
         };
-        match writer.join() {
-            Ok(0) => Ok(()),
-            Ok(records) => Err(Unkept { records }),
-            Err(_) => Err(Unkept { records: self.shared.queue.backlog() }),
+        let unkept = writer.join().unwrap_or_else(|_panic| self.shared.queue.backlog());
+        // Searches may go on reading; the next to open the journal does not wait for them.
+        if let Some(directory) = &self.shared.directory {
+            directory.unlock();
+        }
+        match unkept {
+            0 => Ok(()),
+            records => Err(Unkept { records }),
         }
     }
 

@@ -83,9 +83,9 @@ impl Writer {
             if self.commit(batch, &records[shown..])? == Commit::AfterPause {
                 shown = records.len();
             }
+            self.shared.queue.release(batch);
             let committed = Sequence(first + (done + batch.len()) as u64);
             self.shared.progress.send_modify(|progress| progress.committed = committed);
-            self.shared.queue.release(batch);
             self.ledger.show(batch, shown.saturating_sub(done), &self.shared.topics, moment::now());
             done += batch.len();
         }

@@ -336,7 +336,7 @@ impl Finder<'_> {
                     self.fresh.push(id);
                 }
                 seen += 1;
-                if seen.is_multiple_of(256) || self.first_hit {
+                if seen.is_multiple_of(256) || (self.first_hit && !self.fresh.is_empty()) {
                     let distance = stretch.ids.end().abs_diff(id) + 1;
                     if self.is_due() {
                         self.show(distance)?;
@@ -410,7 +410,7 @@ impl Finder<'_> {
                 self.fresh.push(id);
             }
             seen += 1;
-            if seen.is_multiple_of(256) || self.first_hit {
+            if seen.is_multiple_of(256) || (self.first_hit && !self.fresh.is_empty()) {
                 match self.in_order_from {
                     Some(end) if self.is_due() => self.show(end.abs_diff(id) + 1)?,
                     _ => self.check_cancelled()?,

@@ -163,3 +163,16 @@ fn nothing_is_found_in_an_empty_history() {
         }
     }
 }
+
+#[test]
+fn a_search_outlives_its_journal_and_does_not_keep_it_locked() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    keep(&store, (0..10).map(|number| record(message("a", &number.to_string()))));
+    let handle = finished(&store, filter("a"));
+    drop(store);
+    let again = open(directory.path()).store;
+    keep(&again, [record(message("a", "10"))]);
+    assert_eq!(handle.rows(0, 20, 10).unwrap().len(), 10);
+    assert_eq!(found(&again, filter("a")).len(), 11);
+}

@@ -32,6 +32,9 @@ pub(super) struct List {
     sort: TopicSort,
     made: Timestamp,
     version: u64,
+    /// The nodes whose children are rows, or would be if there were any; and how many children they have in all.
+    unfolded: Vec<Place>,
+    children: usize,
     pub(super) rows: Vec<Line>,
 }
 
@@ -50,11 +53,14 @@ impl List {
             marks: Marks::of(tree, filter),
             sort,
             now,
+            unfolded: vec![Tree::ROOT],
             rows: Vec::new(),
         };
         lister.list(Tree::ROOT, lister.marks.is_some());
         Self {
             rows: lister.rows,
+            children: children(tree, &lister.unfolded),
+            unfolded: lister.unfolded,
             expanded: expanded.clone(),
             filter: filter.to_owned(),
             sort,
@@ -73,10 +79,21 @@ impl List {
         now: Timestamp,
     ) -> bool {
         let age = now.micros() - self.made.micros();
-        let is_current = self.version == tree.version || (!filter.is_empty() && (0..FILTER_AGAIN).contains(&age));
+        let is_current = self.version == tree.version
+            || if filter.is_empty() {
+                // Nodes only ever come, so that what is new is elsewhere where these have no more than before.
+                self.children == children(tree, &self.unfolded)
+            } else {
+                (0..FILTER_AGAIN).contains(&age)
+            };
         let is_ordered = sort == TopicSort::Name || (0..REORDER).contains(&age);
         self.sort == sort && is_current && is_ordered && self.filter == filter && self.expanded == *expanded
     }
+}
+
+/// Children of the nodes in all.
+fn children(tree: &Tree, places: &[Place]) -> usize {
+    places.iter().map(|&place| tree.node(place).children.len()).sum()
 }
 
 struct Lister<'a> {
@@ -85,6 +102,7 @@ struct Lister<'a> {
     marks: Option<Marks>,
     sort: TopicSort,
     now: Timestamp,
+    unfolded: Vec<Place>,
     rows: Vec<Line>,
 }
 
@@ -118,7 +136,13 @@ impl Lister<'_> {
         let (expanded, only_marked) = match mark {
             Mark::Hidden => return,
             Mark::Above => (true, true),
-            Mark::Matches => (has_children && self.expanded.contains(&place), false),
+            Mark::Matches => {
+                let unfolded = self.expanded.contains(&place);
+                if unfolded {
+                    self.unfolded.push(place);
+                }
+                (has_children && unfolded, false)
+            }
         };
         self.rows.push(Line { place, expanded });
         if expanded {

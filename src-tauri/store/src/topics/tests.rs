@@ -148,6 +148,30 @@ fn what_the_history_knows_does_not_hide_what_came_since() {
 }
 
 #[test]
+fn what_is_new_is_listed_at_once_wherever_it_is() {
+    let mut below = {
+        let mut seed = 99_u64;
+        move |end: u64| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed % end
+        }
+    };
+    let topics = Topics::new();
+    let unfolded = expanded(&["l0", "l0/l1", "l0/l1/l2", "l3", "l2/l2"]);
+    for step in 0..400 {
+        let depth = 1 + below(5);
+        let topic = (0..depth).map(|_| format!("l{}", below(5))).collect::<Vec<_>>().join("/");
+        show(&topics, &topic, "x", step);
+        // The list of the step before is used again where it can be.
+        let kept = topics.rows(query(&unfolded, ""), at(step));
+        topics.state.lock().list = None;
+        assert_eq!(kept, topics.rows(query(&unfolded, ""), at(step)), "after {topic}");
+    }
+}
+
+#[test]
 fn text_shows_the_highest_levels_that_contain_it() {
     let topics = tree_of(&["factory/line-1/Temp", "factory/line-2/temp/raw", "house/ÄUSSERE", "temp"]);
     assert_eq!(
