@@ -50,7 +50,7 @@ export function makeTopics(long: boolean): Topic[] {
     add({ path, publisher, rate, payload, retained, qos: 1 });
   };
 
-  const machine = (line: string, name: string, publisher: string, busy: number) => {
+  const machine = (line: string, name: string, publisher: string, busy: number, kept: boolean) => {
     const at = `factory/${line}/${name}`;
     measure(`${at}/temperature`, publisher, 10, 71.9, 0.6, "°C");
     plain(`${at}/pressure`, publisher, 10, 4.02, 0.1, "bar");
@@ -61,7 +61,7 @@ export function makeTopics(long: boolean): Topic[] {
       path: `${at}/recipe`,
       publisher,
       rate: 0,
-      retained: true,
+      retained: kept,
       qos: 1,
       payload: () =>
         JSON.stringify({
@@ -72,8 +72,8 @@ export function makeTopics(long: boolean): Topic[] {
           approved: "m.kowalska",
         }),
     });
-    words(`${at}/recipe/name`, publisher, 0, ["bracket-40"]);
-    words(`${at}/recipe/version`, publisher, 0, ["17"]);
+    words(`${at}/recipe/name`, publisher, 0, ["bracket-40"], kept);
+    words(`${at}/recipe/version`, publisher, 0, ["17"], kept);
     words(`${at}/recipe/author`, publisher, 0, ["m.kowalska"], false);
   };
 
@@ -92,7 +92,7 @@ export function makeTopics(long: boolean): Topic[] {
       const name = `${m % 5 === 3 ? "robot" : "press"}-${String(first + m).padStart(2, "0")}`;
       // press-04 of line-2 is the reference's own.
       const busy = line === "line-2" && m === 0 ? 250 : 20 + Math.floor(noise(made.length, 3) * 170);
-      machine(line, name, line === "line-2" ? `${name}-plc` : `${line}-${name}-plc`, busy);
+      machine(line, name, line === "line-2" ? `${name}-plc` : `${line}-${name}-plc`, busy, m < 2);
     }
     add({
       path: `factory/${line}/camera/frames`,
