@@ -23,13 +23,18 @@ fn progress_passes_each_record_in_order() {
 #[test]
 fn what_nobody_waits_for_is_committed_within_100_ms() {
     let store = in_memory();
-    let quiet = Message { qos: QoS::AtMostOnce, ..message("a", "1") };
-    for record in [record(quiet), event(EventKind::Broker, None, "started")] {
-        let appended = Instant::now();
-        keep(&store, [record]);
-        // The writer lingers for 50 ms; the rest is for a machine that has other things to do. It looks up by itself
-        // after 10 s.
-        assert!(appended.elapsed() < Duration::from_secs(5), "{:?}", appended.elapsed());
+    let quiet = || record(Message { qos: QoS::AtMostOnce, ..message("a", "1") });
+    let happens = || event(EventKind::Broker, None, "started");
+    for make in [&quiet as &dyn Fn() -> Record, &happens] {
+        // A machine that has other things to do may be late, but not each time.
+        let fastest = (0..50)
+            .map(|_| {
+                let appended = Instant::now();
+                keep(&store, [make()]);
+                appended.elapsed()
+            })
+            .find(|&elapsed| elapsed < Duration::from_millis(100));
+        assert!(fastest.is_some());
     }
 }
 
