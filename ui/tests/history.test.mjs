@@ -1,189 +1,163 @@
 // The screen History over the fake host: two million messages.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { openBrowser } from "./browser.mjs";
+import { until } from "./until.mjs";
 
-let browser;
-before(async () => (browser = await openBrowser()));
-after(() => browser.close());
-
-async function history(query = "") {
-  const page = await browser.open(`screen=history&${query}`);
+async function history(open, query = "") {
+  const page = await open(`screen=history&${query}`);
   page.list = page.getByRole("grid", { name: "Messages", exact: true });
   page.field = (name) => page.getByRole("textbox", { name, exact: true });
   page.first = async () => Number(await page.list.getByRole("row").first().getAttribute("aria-rowindex"));
   return page;
 }
 
-async function until(what, condition) {
-  const deadline = Date.now() + 8000;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() > deadline) assert.fail(`It did not happen: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 40));
-  }
-}
+export const tests = {
+  "two million rows scroll, by wheel, key and thumb, with a screenful of elements": async (open) => {
+    const page = await history(open);
+    await page.list.getByText(":", { exact: false }).first().waitFor();
+    const total = Number(await page.list.getAttribute("aria-rowcount"));
+    assert.ok(total > 2_000_000);
 
-async function finish(page) {
-  assert.deepEqual(page.complaints, [], "the console is silent");
-  await page.finish();
-}
+    // One notch is a few rows, though the list is four times as high as an element can be.
+    await page.list.hover();
+    await page.mouse.wheel(0, 100);
+    await until("the list has moved by a notch", async () => (await page.first()) > 1);
+    assert.ok((await page.first()) <= 5, `a notch moved to row ${await page.first()}`);
 
-test("two million rows scroll, by wheel, key and thumb, with a screenful of elements", async () => {
-  const page = await history();
-  await page.list.getByText(":", { exact: false }).first().waitFor();
-  const total = Number(await page.list.getAttribute("aria-rowcount"));
-  assert.ok(total > 2_000_000);
+    await page.list.focus();
+    await page.keyboard.press("End");
+    await until("the last row is there", async () => {
+      const last = page.list.locator(`[aria-rowindex="${total}"]`);
+      return (await last.count()) === 1 && (await last.getAttribute("aria-busy")) === null;
+    });
+    assert.ok((await page.list.getByRole("row").count()) < 60);
+    const box = await page.list.boundingBox();
+    const last = await page.list.locator(`[aria-rowindex="${total}"]`).boundingBox();
+    assert.ok(last.y + last.height <= box.y + box.height + 1, "the last row is whole in sight");
+    await page.getByRole("tab", { name: "Payload" }).waitFor();
 
-  // One notch is a few rows, though the list is four times as high as an element can be.
-  await page.list.hover();
-  await page.mouse.wheel(0, 100);
-  await until("the list has moved by a notch", async () => (await page.first()) > 1);
-  assert.ok((await page.first()) <= 5, `a notch moved to row ${await page.first()}`);
+    // The thumb to the middle.
+    await page.mouse.move(box.x + box.width - 5, box.y + 4);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width - 5, box.y + box.height / 2, { steps: 4 });
+    await page.mouse.up();
+    const middle = await page.first();
+    assert.ok(Math.abs(middle / total - 0.5) < 0.1, `the thumb went to row ${middle}`);
+    await until("the rows there are loaded", async () => (await page.list.locator("[aria-busy]").count()) === 0);
 
-  await page.list.focus();
-  await page.keyboard.press("End");
-  await until("the last row is there", async () => {
-    const last = page.list.locator(`[aria-rowindex="${total}"]`);
-    return (await last.count()) === 1 && (await last.getAttribute("aria-busy")) === null;
-  });
-  assert.ok((await page.list.getByRole("row").count()) < 60);
-  const box = await page.list.boundingBox();
-  const last = await page.list.locator(`[aria-rowindex="${total}"]`).boundingBox();
-  assert.ok(last.y + last.height <= box.y + box.height + 1, "the last row is whole in sight");
-  await page.getByRole("tab", { name: "Payload" }).waitFor();
+    // From there a page up is a page, not a leap.
+    await page.list.getByRole("row").nth(5).click();
+    const before = Number(await page.list.locator("[aria-selected=true]").getAttribute("aria-rowindex"));
+    await page.keyboard.press("PageUp");
+    await until("a page further up is selected", async () => {
+      const now = await page.list.locator("[aria-selected=true]").first().getAttribute("aria-rowindex");
+      return Number(now) < before && Number(now) > before - 40;
+    });
+    await page.keyboard.press("Home");
+    await until("the first row is first", async () => (await page.first()) === 1);
+  },
 
-  // The thumb to the middle.
-  await page.mouse.move(box.x + box.width - 5, box.y + 4);
-  await page.mouse.down();
-  await page.mouse.move(box.x + box.width - 5, box.y + box.height / 2, { steps: 4 });
-  await page.mouse.up();
-  const middle = await page.first();
-  assert.ok(Math.abs(middle / total - 0.5) < 0.1, `the thumb went to row ${middle}`);
-  await until("the rows there are loaded", async () => (await page.list.locator("[aria-busy]").count()) === 0);
+  "a search shows how far it is, finds what was asked for, and its rows keep their places": async (open) => {
+    const page = await history(open);
+    await page.field("Topic filter").fill("factory/+/+/temperature");
+    await page.field("Payload contains").fill("71.5");
+    await page.getByRole("progressbar", { name: "Searched" }).waitFor();
+    const first = await until("there are results before it is done", async () => {
+      const rows = await page.list.locator("[role=row]:not([aria-busy])").allInnerTexts();
+      return (await page.getByRole("progressbar", { name: "Searched" }).count()) > 0 && rows.length > 5 && rows;
+    });
+    for (const row of first) {
+      assert.match(row, /temperature/);
+      assert.match(row, /71\.5/);
+    }
+    await page.getByRole("progressbar", { name: "Searched" }).waitFor({ state: "detached", timeout: 30_000 });
+    const after = await page.list.locator("[role=row]:not([aria-busy])").allInnerTexts();
+    assert.deepEqual(after.slice(0, 5), first.slice(0, 5));
+  },
 
-  // From there a page up is a page, not a leap.
-  await page.list.getByRole("row").nth(5).click();
-  const before = Number(await page.list.locator("[aria-selected=true]").getAttribute("aria-rowindex"));
-  await page.keyboard.press("PageUp");
-  await until("a page further up is selected", async () => {
-    const now = await page.list.locator("[aria-selected=true]").first().getAttribute("aria-rowindex");
-    return Number(now) < before && Number(now) > before - 40;
-  });
-  await page.keyboard.press("Home");
-  await until("the first row is first", async () => (await page.first()) === 1);
-  await finish(page);
-});
+  "a search can be cancelled; what was found stays": async (open) => {
+    const page = await history(open);
+    await page.field("Payload contains").fill("71");
+    await page.getByRole("progressbar", { name: "Searched" }).waitFor();
+    await page.list.locator("[role=row]:not([aria-busy])").first().waitFor();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByText(/stopped at \d+ %/).waitFor();
+    await page.list.getByRole("row").nth(2).click();
+    await page.getByRole("tab", { name: "Payload" }).waitFor();
+    assert.equal(await page.evaluate(() => window.nightjar.host.calls.get("historyClose") >= 1), true);
+  },
 
-test("a search shows how far it is, finds what was asked for, and its rows keep their places", async () => {
-  const page = await history();
-  await page.field("Topic filter").fill("factory/+/+/temperature");
-  await page.field("Payload contains").fill("71.5");
-  await page.getByRole("progressbar", { name: "Searched" }).waitFor();
-  const first = await until("there are results before it is done", async () => {
-    const rows = await page.list.locator("[role=row]:not([aria-busy])").allInnerTexts();
-    return (await page.getByRole("progressbar", { name: "Searched" }).count()) > 0 && rows.length > 5 && rows;
-  });
-  for (const row of first) {
-    assert.match(row, /temperature/);
-    assert.match(row, /71\.5/);
-  }
-  await page.getByRole("progressbar", { name: "Searched" }).waitFor({ state: "detached", timeout: 30_000 });
-  const after = await page.list.locator("[role=row]:not([aria-busy])").allInnerTexts();
-  assert.deepEqual(after.slice(0, 5), first.slice(0, 5));
-  await finish(page);
-});
+  "what is wrong is said below its field": async (open) => {
+    const page = await history(open);
+    await page.field("Topic filter").fill("factory/#/temperature");
+    await page.getByText("# stands only at the end").waitFor();
+    assert.equal(await page.field("Topic filter").getAttribute("aria-invalid"), "true");
+    await page.field("Topic filter").fill("");
+    await page.getByRole("button", { name: "From … to" }).click();
+    await page.field("From").fill("14:00");
+    await page.field("To").fill("13:00");
+    await page.getByText("This is before the beginning.").waitFor();
+    await page.field("From").fill("whenever");
+    await page.getByText(/^Write a time such as/).waitFor();
+  },
 
-test("a search can be cancelled; what was found stays", async () => {
-  const page = await history();
-  await page.field("Payload contains").fill("71");
-  await page.getByRole("progressbar", { name: "Searched" }).waitFor();
-  await page.list.locator("[role=row]:not([aria-busy])").first().waitFor();
-  await page.getByRole("button", { name: "Cancel" }).click();
-  await page.getByText(/stopped at \d+ %/).waitFor();
-  await page.list.getByRole("row").nth(2).click();
-  await page.getByRole("tab", { name: "Payload" }).waitFor();
-  assert.equal(await page.evaluate(() => window.nightjar.host.calls.get("historyClose") >= 1), true);
-  await finish(page);
-});
+  "nothing found says what to do": async (open) => {
+    const page = await history(open);
+    await page.field("Topic filter").fill("no/such/topic");
+    await page.getByText("No message matches").waitFor({ timeout: 30_000 });
+    await page.getByRole("button", { name: "Show all messages" }).click();
+    await page.list.getByRole("row").first().waitFor();
+    assert.equal(await page.field("Topic filter").inputValue(), "");
+  },
 
-test("what is wrong is said below its field", async () => {
-  const page = await history();
-  await page.field("Topic filter").fill("factory/#/temperature");
-  await page.getByText("# stands only at the end").waitFor();
-  assert.equal(await page.field("Topic filter").getAttribute("aria-invalid"), "true");
-  await page.field("Topic filter").fill("");
-  await page.getByRole("button", { name: "From … to" }).click();
-  await page.field("From").fill("14:00");
-  await page.field("To").fill("13:00");
-  await page.getByText("This is before the beginning.").waitFor();
-  await page.field("From").fill("whenever");
-  await page.getByText(/^Write a time such as/).waitFor();
-  await finish(page);
-});
+  "jump to a time, and choose a span on the histogram": async (open) => {
+    const page = await history(open);
+    await page.getByRole("button", { name: "Jump to time" }).click();
+    await page.field("Time").fill("whenever");
+    await page.getByRole("button", { name: "Jump", exact: true }).click();
+    await page
+      .getByRole("dialog")
+      .getByText(/^Write a time/)
+      .waitFor();
+    await page.field("Time").fill("1 d ago");
+    await page.keyboard.press("Enter");
+    const selected = page.list.locator("[aria-selected=true]");
+    await selected.waitFor();
+    const at = await page.evaluate(
+      () => window.nightjar.keep("history").row(window.nightjar.keep("history").selected).at,
+    );
+    assert.ok(Math.abs(Date.now() - 86_400_000 - at) < 60_000, "the row is a day old");
 
-test("nothing found says what to do", async () => {
-  const page = await history();
-  await page.field("Topic filter").fill("no/such/topic");
-  await page.getByText("No message matches").waitFor({ timeout: 30_000 });
-  await page.getByRole("button", { name: "Show all messages" }).click();
-  await page.list.getByRole("row").first().waitFor();
-  assert.equal(await page.field("Topic filter").inputValue(), "");
-  await finish(page);
-});
+    const timeline = page.getByRole("img", { name: /Messages over time/ });
+    const box = await timeline.boundingBox();
+    await page.mouse.move(box.x + box.width * 0.25, box.y + 10);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.5, box.y + 10, { steps: 5 });
+    await page.mouse.up();
+    await page.field("From").waitFor();
+    await until("the search is over", () => page.evaluate(() => window.nightjar.keep("history").progress?.done));
+    const share = await page.evaluate(
+      () => window.nightjar.keep("history").total / window.nightjar.vitals.data.history_messages,
+    );
+    assert.ok(Math.abs(share - 0.25) < 0.03, `a quarter of the time holds ${share} of the messages`);
+  },
 
-test("jump to a time, and choose a span on the histogram", async () => {
-  const page = await history();
-  await page.getByRole("button", { name: "Jump to time" }).click();
-  await page.field("Time").fill("whenever");
-  await page.getByRole("button", { name: "Jump", exact: true }).click();
-  await page
-    .getByRole("dialog")
-    .getByText(/^Write a time/)
-    .waitFor();
-  await page.field("Time").fill("1 d ago");
-  await page.keyboard.press("Enter");
-  const selected = page.list.locator("[aria-selected=true]");
-  await selected.waitFor();
-  const at = await page.evaluate(
-    () => window.nightjar.keep("history").row(window.nightjar.keep("history").selected).at,
-  );
-  assert.ok(Math.abs(Date.now() - 86_400_000 - at) < 60_000, "the row is a day old");
+  "newer messages wait until they are asked for": async (open) => {
+    const page = await history(open);
+    const newer = page.getByRole("button", { name: /newer$/ });
+    await newer.waitFor();
+    const before = await page.list.getByRole("row").first().innerText();
+    await page.waitForTimeout(700);
+    assert.equal(await page.list.getByRole("row").first().innerText(), before);
+    await newer.click();
+    await until(
+      "a newer row stands first",
+      async () => (await page.list.getByRole("row").first().innerText()) !== before,
+    );
+  },
 
-  const timeline = page.getByRole("img", { name: /Messages over time/ });
-  const box = await timeline.boundingBox();
-  await page.mouse.move(box.x + box.width * 0.25, box.y + 10);
-  await page.mouse.down();
-  await page.mouse.move(box.x + box.width * 0.5, box.y + 10, { steps: 5 });
-  await page.mouse.up();
-  await page.field("From").waitFor();
-  await until("the search is over", () => page.evaluate(() => window.nightjar.keep("history").progress?.done));
-  const share = await page.evaluate(
-    () => window.nightjar.keep("history").total / window.nightjar.vitals.data.history_messages,
-  );
-  assert.ok(Math.abs(share - 0.25) < 0.03, `a quarter of the time holds ${share} of the messages`);
-  await finish(page);
-});
-
-test("newer messages wait until they are asked for", async () => {
-  const page = await history();
-  const newer = page.getByRole("button", { name: /newer$/ });
-  await newer.waitFor();
-  const before = await page.list.getByRole("row").first().innerText();
-  await page.waitForTimeout(700);
-  assert.equal(await page.list.getByRole("row").first().innerText(), before);
-  await newer.click();
-  await until(
-    "a newer row stands first",
-    async () => (await page.list.getByRole("row").first().innerText()) !== before,
-  );
-  await finish(page);
-});
-
-test("an empty record says what to do", async () => {
-  const page = await history("empty=1");
-  await page.getByText("Nothing on record yet").waitFor();
-  await finish(page);
-});
+  "an empty record says what to do": async (open) => {
+    const page = await history(open, "empty=1");
+    await page.getByText("Nothing on record yet").waitFor();
+  },
+};

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { hexRow, hexRowCount, hexText, parseHex } from "./hex";
+import { changedShare, hexRow, hexRowCount, hexText, parseHex } from "./hex";
 import * as p from "./payload";
 
 describe("hex", () => {
@@ -26,6 +26,11 @@ describe("hex", () => {
       true,
       true,
     ]);
+  });
+  test("says how much differs", () => {
+    expect(changedShare(bytes, bytes)).toBe(0);
+    expect(changedShare(new Uint8Array([1, 2, 3, 4]), new Uint8Array([1, 9]))).toBe(0.75);
+    expect(changedShare(new Uint8Array(), bytes)).toBe(0);
   });
   test("offsets grow with the payload", () => expect(hexRow(new Uint8Array(70_000), 1, 16).offset).toBe("000010"));
   test("there and back", () => {

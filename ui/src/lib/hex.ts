@@ -33,6 +33,13 @@ export function hexRow(bytes: Uint8Array, index: number, perRow: number, before:
   return { offset: start.toString(16).padStart(bytes.length > 0xffff ? 6 : 4, "0"), digits, characters, changed };
 }
 
+/** How much of the bytes differs from those before, 0 to 1. */
+export function changedShare(bytes: Uint8Array, before: Uint8Array): number {
+  let changed = 0;
+  for (let i = 0; i < bytes.length; i += 1) if (bytes[i] !== before[i]) changed += 1;
+  return bytes.length === 0 ? 0 : changed / bytes.length;
+}
+
 /** "de ad be ef", for the clipboard. */
 export function hexText(bytes: Uint8Array): string {
   const out = new Array<string>(bytes.length);

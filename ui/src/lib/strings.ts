@@ -10,17 +10,15 @@ export const strings = {
   payload: {
     empty: "The payload is empty.",
     truncated: (shown: string, size: string) => `The first ${shown} of ${size} are shown.`,
-    binary: "These bytes are not UTF-8 text.",
     unchanged: "Nothing changed since the message before.",
     first: "There is no message before this one on its topic.",
-    incomparable: "Too long or too different to mark what changed.",
+    mostChanged: "Most of the bytes changed since the message before.",
   },
   noTopics: {
     title: "No messages yet",
     text: "Each topic appears here with its first message. Connect a device, or publish one yourself.",
     action: "Publish a message",
   },
-  noMatch: (what: string) => `No ${what} match`,
 } as const;
 
 /** Parts of a fault, which come without full stops, as sentences. */
