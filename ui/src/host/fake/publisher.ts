@@ -32,6 +32,8 @@ export class FakePublisher {
   #subscriptions: PublisherSubscription[] = [];
   #inbox: ReceivedMessage[] = [];
   #received = 0;
+  /** Ids go on over connections, as the real ones do. */
+  #lastId = 0;
   #polledAt = 0;
 
   constructor(
@@ -147,7 +149,8 @@ export class FakePublisher {
 
   #receive(topic: string, payload: Bytes, qos: number, retain: boolean, properties: Properties): void {
     this.#received += 1;
-    const row = { ...this.rowOf(topic, payload, qos, retain, this.#received, this.clock()), publisher: "" };
+    this.#lastId += 1;
+    const row = { ...this.rowOf(topic, payload, qos, retain, this.#lastId, this.clock()), publisher: "" };
     this.#inbox.unshift({ row, payload: encodeBase64(bytesOf(payload)), properties });
     this.#inbox.length = Math.min(this.#inbox.length, INBOX);
   }
