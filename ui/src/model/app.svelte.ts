@@ -28,7 +28,7 @@ export interface Destinations {
 export type ScreenName = keyof Destinations;
 
 const NEVER_PAUSED: Pausing = { paused: false };
-const STATUS_PERIOD = 1000;
+const STATUS_PERIOD = 500;
 
 /** For components: `const app = getApp()`. */
 export const [getApp, setApp] = createContext<App>();
