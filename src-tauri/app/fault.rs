@@ -33,7 +33,7 @@ impl Fault {
 }
 
 /// Begins with a capital letter, as a line of its own does.
-fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
@@ -46,10 +46,8 @@ mod tests {
 
     #[test]
     fn a_port_in_use_names_the_port_and_the_file_that_sets_it() {
-        let error = StartError::Listen {
-            address: "127.0.0.1:1883".parse().unwrap(),
-            source: io::ErrorKind::AddrInUse.into(),
-        };
+        let error =
+            StartError::Listen { address: "127.0.0.1:1883".parse().unwrap(), source: io::ErrorKind::AddrInUse.into() };
         let fault = Fault::of_start(&error, Path::new("/data"));
         assert!(fault.what.contains("127.0.0.1:1883"), "{fault:?}");
         assert!(fault.why.starts_with("Another program"), "{fault:?}");

@@ -42,9 +42,8 @@ pub fn save(data_directory: &Path, preferences: &Preferences) -> Result<(), Faul
         }
         .to_owned(),
     };
-    Settings::remember_window(data_directory, &window).map_err(|error| {
-        Fault::new("The setting was not remembered", error, "It holds until Nightjar is closed")
-    })
+    Settings::remember_window(data_directory, &window)
+        .map_err(|error| Fault::new("The setting was not remembered", error, "It holds until Nightjar is closed"))
 }
 
 #[cfg(test)]

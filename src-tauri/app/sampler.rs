@@ -88,9 +88,7 @@ impl ClientRates {
     /// The clients that publish most, at most `most` of them.
     pub fn busiest(&self, most: usize) -> Vec<Busy> {
         let mut busiest: Vec<_> = self.rates.iter().filter(|(_, rates)| rates.messages_in > 0.0).collect();
-        busiest.sort_by(|(a, left), (b, right)| {
-            right.messages_in.total_cmp(&left.messages_in).then_with(|| a.cmp(b))
-        });
+        busiest.sort_by(|(a, left), (b, right)| right.messages_in.total_cmp(&left.messages_in).then_with(|| a.cmp(b)));
         busiest
             .into_iter()
             .take(most)
@@ -210,10 +208,10 @@ impl Sampler {
         self.traffic(TrafficRange::OneMinute)
     }
 
-    /// The traffic of the last minute, hour or day, in equal steps of whole seconds. Steps in which Nightjar did not
-    /// run are left out.
+    /// The traffic of the last minute, hour or day, in equal steps of whole seconds. Before Nightjar started, nothing
+    /// went through it; where the computer slept, points are missing.
     pub fn traffic(&self, range: TrafficRange) -> Traffic {
-        let seconds = match range {
+        let seconds: usize = match range {
             TrafficRange::OneMinute => 60,
             TrafficRange::TenMinutes => 600,
             TrafficRange::OneHour => 3_600,
@@ -221,19 +219,27 @@ impl Sampler {
         };
         let state = self.state.lock();
         let known = state.seconds.len();
-        let mut traffic = reduce(state.seconds.range(known.saturating_sub(seconds)..), seconds.div_ceil(POINTS));
-        traffic.keep_last(POINTS);
+        let step = seconds.div_ceil(POINTS);
+        let mut traffic = reduce(state.seconds.range(known.saturating_sub(seconds)..), step);
+        traffic.resize(seconds / step, step);
         traffic
     }
 }
 
 impl Traffic {
-    /// A range that begins inside a step has one point too many: the part of that step.
-    fn keep_last(&mut self, points: usize) {
+    /// Makes it `points` long, at the beginning. A range that begins inside a step has one point too many: the part of
+    /// that step.
+    fn resize(&mut self, points: usize, step: usize) {
         let surplus = self.at.len().saturating_sub(points);
+        let missing = points.saturating_sub(self.at.len());
+        let first = self.at.first().copied().unwrap_or_else(|| millis(nightjar_broker::now().wall));
         let Self { at, messages_in, messages_out, bytes_in, bytes_out, clients, dropped } = self;
-        for column in [at, messages_in, messages_out, bytes_in, bytes_out, clients, dropped] {
+        for column in [&mut *at, messages_in, messages_out, bytes_in, bytes_out, clients, dropped] {
             column.drain(..surplus);
+            column.splice(..0, std::iter::repeat_n(0.0, missing));
+        }
+        for (ahead, at) in at[..missing].iter_mut().rev().enumerate() {
+            *at = first - (ahead + 1) as f64 * step as f64 * 1_000.0;
         }
     }
 }
@@ -248,7 +254,8 @@ fn reduce<'a>(seconds: impl Iterator<Item = &'a Second>, step: usize) -> Traffic
         if count == 0 {
             return;
         }
-        let average = |total: f32| f64::from(total) / f64::from(count);
+        // Three decimals: what a window can show, and no more digits on the way to it.
+        let average = |total: f32| (f64::from(total) / f64::from(count) * 1_000.0).round() / 1_000.0;
         traffic.at.push(end);
         traffic.messages_in.push(average(sum.messages_in));
         traffic.messages_out.push(average(sum.messages_out));
@@ -320,19 +327,33 @@ mod tests {
     }
 
     #[test]
-    fn every_range_has_at_most_600_points_and_the_same_average() {
+    fn every_range_has_all_of_its_points_and_the_same_average() {
         let sampler = Sampler::default();
         watch(&sampler, nightjar_broker::now(), 90_000, 40);
-        for range in
-            [TrafficRange::OneMinute, TrafficRange::TenMinutes, TrafficRange::OneHour, TrafficRange::OneDay]
-        {
+        for (range, points) in [
+            (TrafficRange::OneMinute, 60),
+            (TrafficRange::TenMinutes, POINTS),
+            (TrafficRange::OneHour, POINTS),
+            (TrafficRange::OneDay, POINTS),
+        ] {
             let traffic = sampler.traffic(range);
-            assert!((60..=POINTS).contains(&traffic.at.len()), "{range:?}: {} points", traffic.at.len());
+            assert_eq!(traffic.at.len(), points, "{range:?}");
             assert!(traffic.at.is_sorted(), "{range:?}");
             assert!(traffic.messages_in.iter().all(|rate| (rate - 40.0).abs() < 0.01), "{range:?}");
             assert!(traffic.clients.iter().all(|&clients| clients == 3.0), "{range:?}");
         }
-        assert_eq!(sampler.recent().at.len(), 60);
+    }
+
+    #[test]
+    fn before_the_start_there_was_no_traffic() {
+        let sampler = Sampler::default();
+        assert_eq!(sampler.recent().messages_in, vec![0.0; 60]);
+        watch(&sampler, nightjar_broker::now(), 10, 40);
+        let recent = sampler.recent();
+        assert_eq!(recent.messages_in[..50], [0.0; 50]);
+        assert_eq!(recent.messages_in[50..], [40.0; 10]);
+        assert!(recent.at.windows(2).all(|pair| pair[1] - pair[0] == 1_000.0), "{:?}", recent.at);
+        assert_eq!(sampler.traffic(TrafficRange::OneDay).at.len(), POINTS);
     }
 
     #[test]

@@ -37,9 +37,8 @@ impl Searches {
     /// # Errors
     /// Where the filter is none, or the history can't be read.
     pub fn open(&self, store: &Store, query: &HistoryQuery) -> Result<HistoryProgress, Fault> {
-        let handle = store
-            .search(search_of(query)?)
-            .map_err(|error| Fault::of_read("The search did not begin", &error))?;
+        let handle =
+            store.search(search_of(query)?).map_err(|error| Fault::of_read("The search did not begin", &error))?;
         let handle = Arc::new(handle);
         let search = {
             let mut open = self.open.lock();
@@ -61,17 +60,12 @@ impl Searches {
     /// Where the search is closed, or the history can't be read.
     pub fn page(&self, search: u64, first: u64, count: u32) -> Result<HistoryPage, Fault> {
         let handle = self.open.lock().searches.get(&search).cloned();
-        let handle = handle.ok_or_else(|| {
-            Fault::new("The search has ended", "Other searches took its place", "Search again")
-        })?;
+        let handle = handle
+            .ok_or_else(|| Fault::new("The search has ended", "Other searches took its place", "Search again"))?;
         let rows = handle
             .rows(first, count.min(MOST_ROWS) as usize, PREVIEW_BYTES)
             .map_err(|error| Fault::of_read("The messages were not read", &error))?;
-        Ok(HistoryPage {
-            progress: progress(search, &handle)?,
-            first,
-            rows: rows.iter().map(messages::row).collect(),
-        })
+        Ok(HistoryPage { progress: progress(search, &handle)?, first, rows: rows.iter().map(messages::row).collect() })
     }
 
     /// Ends a search.
@@ -125,9 +119,8 @@ mod tests {
     #[test]
     fn the_oldest_search_makes_room() {
         let (store, searches) = (store(), Searches::default());
-        let numbers: Vec<u64> = (0..=MOST)
-            .map(|_| searches.open(&store, &HistoryQuery::default()).unwrap().search)
-            .collect();
+        let numbers: Vec<u64> =
+            (0..=MOST).map(|_| searches.open(&store, &HistoryQuery::default()).unwrap().search).collect();
         assert!(searches.page(numbers[0], 0, 10).is_err());
         for &number in &numbers[1..] {
             let page = searches.page(number, 0, 10).unwrap();

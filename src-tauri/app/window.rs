@@ -119,9 +119,7 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
         Ok(Err(error)) => Err(format!("the window can't be opened ({error})")),
         Err(_) => {
             let display = std::env::var("WAYLAND_DISPLAY").or_else(|_| std::env::var("DISPLAY")).unwrap_or_default();
-            Err(format!(
-                "the display {display} can't be reached; `nightjar serve` runs the broker without a window"
-            ))
+            Err(format!("the display {display} can't be reached; `nightjar serve` runs the broker without a window"))
         }
     }
 }

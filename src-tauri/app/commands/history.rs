@@ -9,12 +9,7 @@ pub(crate) async fn history_open(engine: Host<'_>, query: HistoryQuery) -> Resul
 }
 
 #[tauri::command]
-pub(crate) async fn history_page(
-    engine: Host<'_>,
-    search: u64,
-    first: u64,
-    count: u32,
-) -> Result<HistoryPage, Fault> {
+pub(crate) async fn history_page(engine: Host<'_>, search: u64, first: u64, count: u32) -> Result<HistoryPage, Fault> {
     look(&engine, move |running| running.searches.page(search, first, count)).await
 }
 

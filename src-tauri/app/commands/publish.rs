@@ -3,9 +3,7 @@
 use nightjar_broker::Broker;
 
 use super::{Host, look};
-use crate::wire::{
-    Fault, OutgoingMessage, Published, PublisherOptions, PublisherSubscription, PublisherView,
-};
+use crate::wire::{Fault, OutgoingMessage, Published, PublisherOptions, PublisherSubscription, PublisherView};
 
 #[tauri::command]
 pub(crate) async fn publisher(engine: Host<'_>, after: u64) -> Result<PublisherView, Fault> {
@@ -33,10 +31,7 @@ pub(crate) async fn publisher_disconnect(engine: Host<'_>) -> Result<(), Fault> 
 }
 
 #[tauri::command]
-pub(crate) async fn publisher_subscribe(
-    engine: Host<'_>,
-    subscription: PublisherSubscription,
-) -> Result<(), Fault> {
+pub(crate) async fn publisher_subscribe(engine: Host<'_>, subscription: PublisherSubscription) -> Result<(), Fault> {
     engine.running()?.publisher.subscribe(subscription).await
 }
 

@@ -73,7 +73,8 @@ pub(crate) async fn set_retained(engine: Host<'_>, edit: RetainedEdit) -> Result
     }
     let qos = QoS::from_level(edit.qos)
         .ok_or_else(|| Fault::new(WHAT, format!("There is no QoS {}", edit.qos), "Choose QoS 0, 1 or 2"))?;
-    let properties = messages::publish_properties(&edit.properties).map_err(|why| Fault::new(WHAT, why, "Correct it"))?;
+    let properties =
+        messages::publish_properties(&edit.properties).map_err(|why| Fault::new(WHAT, why, "Correct it"))?;
     let sequence = running.broker().publish(OwnMessage {
         publisher: ClientIdentifier::new(WINDOW_CLIENT),
         topic,

@@ -60,6 +60,8 @@ struct State {
     attempt: u64,
     now: PublisherState,
     options: PublisherOptions,
+    /// The Client Identifier that the broker chose, where it was asked to.
+    assigned: Option<String>,
     link: Option<Link>,
     subscriptions: Vec<PublisherSubscription>,
     inbox: Inbox,
@@ -97,15 +99,13 @@ struct Listener {
 
 impl Default for Publisher {
     fn default() -> Self {
-        let options = PublisherOptions {
-            client_id: WINDOW_CLIENT.to_owned(),
-            version: PublisherVersion::V5,
-            clean_start: true,
-        };
+        let options =
+            PublisherOptions { client_id: WINDOW_CLIENT.to_owned(), version: PublisherVersion::V5, clean_start: true };
         let state = State {
             attempt: 0,
             now: PublisherState::Disconnected,
             options,
+            assigned: None,
             link: None,
             subscriptions: Vec::new(),
             inbox: Inbox::default(),
@@ -130,7 +130,8 @@ impl Publisher {
     /// The Client Identifier, while connected.
     pub fn connected_as(&self) -> Option<String> {
         let state = self.shared.state.lock();
-        matches!(state.now, PublisherState::Connected { .. }).then(|| state.options.client_id.clone())
+        let name = || state.assigned.clone().unwrap_or_else(|| state.options.client_id.clone());
+        matches!(state.now, PublisherState::Connected { .. }).then(name)
     }
 
     /// Connects, in the place of the connection that is there. Returns whether the broker had a session.
@@ -139,8 +140,9 @@ impl Publisher {
     /// Where the broker refuses, or does not answer.
     pub async fn connect(&self, address: SocketAddr, options: PublisherOptions) -> Result<bool, Fault> {
         const WHAT: &str = "The window did not connect";
-        if options.client_id.is_empty() {
-            return Err(Fault::new(WHAT, "The Client Identifier is empty", "Enter one"));
+        if options.client_id.is_empty() && !options.clean_start {
+            let why = "Without a Client Identifier there is no session to come back to [MQTT-3.1.3-7]";
+            return Err(Fault::new(WHAT, why, "Enter one, or start clean"));
         }
         self.disconnect().await;
         let (answer, answered) = oneshot::channel();
@@ -149,6 +151,7 @@ impl Publisher {
             state.attempt += 1;
             state.now = PublisherState::Connecting;
             state.options = options.clone();
+            state.assigned = None;
             state.inbox.begin();
             Listener {
                 shared: Arc::clone(&self.shared),
@@ -302,7 +305,7 @@ impl Shared {
 }
 
 impl Listener {
-    fn connected(&self, session_present: bool) {
+    fn connected(&self, session_present: bool, assigned: Option<String>) {
         let mut state = self.shared.state.lock();
         if state.attempt != self.attempt {
             return;
@@ -310,6 +313,7 @@ impl Listener {
         if !session_present {
             state.subscriptions.clear();
         }
+        state.assigned = assigned;
         state.now = PublisherState::Connected { since: millis(nightjar_broker::now().wall), session_present };
         drop(state);
         self.answer(Ok(session_present));
@@ -341,9 +345,9 @@ impl Listener {
 }
 
 async fn patiently<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| {
-        Err(Refusal(format!("The broker did not acknowledge it within {} s", PATIENCE.as_secs())))
-    })
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .unwrap_or_else(|_| Err(Refusal(format!("The broker did not acknowledge it within {} s", PATIENCE.as_secs()))))
 }
 
 fn invalid_topic(what: &str, error: InvalidTopic) -> Fault {
@@ -363,3 +367,6 @@ fn weight(message: &OutgoingMessage) -> usize {
     let user: usize = properties.user_properties.iter().map(|(name, value)| name.len() + value.len() + 5).sum();
     user + text(&properties.content_type) + text(&properties.response_topic) + text(&properties.correlation_data)
 }
+
+#[cfg(test)]
+mod tests;

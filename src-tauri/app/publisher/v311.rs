@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use nightjar_mqtt::{QoS, TopicName};
 use rumqttc_v4::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, Incoming, MqttOptions, Outgoing,
-    PublishOptions, PublishResult, StateError, SubscribeReasonCode,
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, Incoming, MqttOptions, Outgoing, PublishOptions,
+    PublishResult, StateError, SubscribeReasonCode,
 };
 
 use super::inbox::Received;
@@ -33,7 +33,7 @@ pub(super) fn open(address: SocketAddr, options: &PublisherOptions, listener: Li
 async fn drive(mut connection: EventLoop, listener: Listener) {
     loop {
         match connection.poll().await {
-            Ok(Event::Incoming(Incoming::ConnAck(connack))) => listener.connected(connack.session_present),
+            Ok(Event::Incoming(Incoming::ConnAck(connack))) => listener.connected(connack.session_present, None),
             Ok(Event::Incoming(Incoming::Publish(publish))) => listener.received(Received {
                 at: nightjar_broker::now().wall,
                 topic: String::from_utf8_lossy(&publish.topic).into_owned(),

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use nightjar_mqtt::{QoS, ReasonCode, TopicName};
 use parking_lot::Mutex;
 use rumqttc_v5::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, Incoming, IncomingPacketSizeLimit,
-    MqttOptions, Outgoing, PersistedSession, PublishOptions, PublishProperties, PublishResult, SessionStore,
-    SessionStoreError, SessionStoreKey, StateError, SubscribeFilter, SubscribeReasonCode,
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, Incoming, IncomingPacketSizeLimit, MqttOptions,
+    Outgoing, PersistedSession, PublishOptions, PublishProperties, PublishResult, SessionStore, SessionStoreError,
+    SessionStoreKey, StateError, SubscribeFilter, SubscribeReasonCode,
 };
 
 use super::inbox::Received;
@@ -75,7 +75,10 @@ pub(super) fn open(
 async fn drive(mut connection: EventLoop, listener: Listener) {
     loop {
         match connection.poll().await {
-            Ok(Event::Incoming(Incoming::ConnAck(connack))) => listener.connected(connack.session_present),
+            Ok(Event::Incoming(Incoming::ConnAck(connack))) => {
+                let assigned = connack.properties.and_then(|properties| properties.assigned_client_identifier);
+                listener.connected(connack.session_present, assigned);
+            }
             Ok(Event::Incoming(Incoming::Publish(publish))) => listener.received(Received {
                 at: nightjar_broker::now().wall,
                 topic: String::from_utf8_lossy(&publish.topic).into_owned(),
@@ -125,10 +128,8 @@ impl Link {
 
     pub(super) async fn subscribe(&self, subscription: &PublisherSubscription) -> Result<(), Refusal> {
         let qos = library_qos(QoS::from_level(subscription.qos).unwrap_or_default());
-        let filter = SubscribeFilter {
-            nolocal: subscription.no_local,
-            ..SubscribeFilter::new(&*subscription.filter, qos)
-        };
+        let filter =
+            SubscribeFilter { nolocal: subscription.no_local, ..SubscribeFilter::new(&*subscription.filter, qos) };
         let notice = self.client.subscribe_many_tracked([filter]).await?;
         let suback = notice.wait_async().await.map_err(|_| connection_ended())?;
         let reason = match suback.return_codes.first() {
@@ -141,9 +142,7 @@ impl Link {
             Some(SubscribeReasonCode::SharedSubscriptionsNotSupported) => {
                 ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
             }
-            Some(SubscribeReasonCode::SubscriptionIdNotSupported) => {
-                ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED
-            }
+            Some(SubscribeReasonCode::SubscriptionIdNotSupported) => ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
             Some(SubscribeReasonCode::WildcardSubscriptionsNotSupported) => {
                 ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED
             }

@@ -5,6 +5,7 @@ use nightjar_store::StoredEvent;
 
 use super::millis;
 use super::payload::harmless;
+use crate::fault::sentence;
 use crate::wire::{EventKind, EventRow};
 
 pub fn row(stored: &StoredEvent) -> EventRow {
@@ -14,8 +15,9 @@ pub fn row(stored: &StoredEvent) -> EventRow {
         at: millis(*time),
         kind: kind_of(*kind),
         client: client.as_ref().map(ToString::to_string),
-        text: text(*kind, client.as_deref()),
-        detail: harmless(detail).into_owned(),
+        // Of the broker itself, the detail says it all.
+        text: if *kind == Kind::Broker { sentence(detail) } else { text(*kind, client.as_deref()) },
+        detail: if *kind == Kind::Broker { String::new() } else { harmless(detail).into_owned() },
     }
 }
 
@@ -52,5 +54,36 @@ fn text(kind: Kind, client: Option<&str>) -> String {
         Kind::Takeover => format!("{client} connected a second time"),
         Kind::Expired => format!("Session of {client} ended"),
         Kind::Broker => "Nightjar".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nightjar_broker::{ClientIdentifier, Timestamp};
+
+    use super::*;
+
+    fn of(kind: Kind, client: Option<&str>, detail: &str) -> EventRow {
+        let client = client.map(ClientIdentifier::new);
+        row(&StoredEvent {
+            id: 1,
+            event: Event { time: Timestamp::from_micros(1_500), client, kind, detail: detail.to_owned() },
+        })
+    }
+
+    #[test]
+    fn an_event_says_who_did_what_and_how() {
+        let event = of(Kind::Lost, Some("plc"), "Keep Alive timeout (0x8D)");
+        assert_eq!((&*event.text, &*event.detail, event.at), ("plc lost", "Keep Alive timeout (0x8D)", 1.5));
+        let event = of(Kind::Refused, None, "from 10.0.0.7:4: Not authorized (0x87)");
+        assert_eq!((&*event.text, event.client), ("A client was refused", None));
+        let event = of(Kind::Broker, None, "listening on mqtt://127.0.0.1:1883");
+        assert_eq!((&*event.text, &*event.detail), ("Listening on mqtt://127.0.0.1:1883", ""));
+    }
+
+    #[test]
+    fn a_name_can_not_rewrite_the_line() {
+        let event = of(Kind::Connected, Some("a\u{202E}b\nc"), "from x\r\ny");
+        assert_eq!((&*event.text, &*event.detail), ("a\u{FFFD}b\u{FFFD}c connected", "from x\u{FFFD}\u{FFFD}y"));
     }
 }

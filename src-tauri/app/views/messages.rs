@@ -93,8 +93,7 @@ pub fn detail(broker: &Broker, store: &Store, id: MessageId) -> Result<Option<Me
     Ok(Some(MessageDetail {
         row: row(&message),
         payload: Glimpse { bytes: &message.payload, size: message.size }.payload(),
-        previous: previous
-            .map(|previous| Glimpse { bytes: &previous.payload, size: previous.size }.payload()),
+        previous: previous.map(|previous| Glimpse { bytes: &previous.payload, size: previous.size }.payload()),
         properties: properties(message.properties.as_deref()),
         matched: Some(message.matched),
         publisher_version: version_of(broker, &message.publisher),

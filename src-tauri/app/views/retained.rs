@@ -17,10 +17,9 @@ const MOST_ROWS: u32 = 500;
 /// The retained messages that a selection means, in the order of their topics.
 pub fn selected(broker: &Broker, selection: &RetainedSelection) -> Vec<Arc<Message>> {
     match selection {
-        RetainedSelection::Topics(topics) => topics
-            .iter()
-            .filter_map(|topic| broker.retained(&TopicName::new(&**topic).ok()?))
-            .collect(),
+        RetainedSelection::Topics(topics) => {
+            topics.iter().filter_map(|topic| broker.retained(&TopicName::new(&**topic).ok()?)).collect()
+        }
         RetainedSelection::Filter(filter) => matching(broker, &TextOrFilter::new(filter)),
     }
 }
@@ -61,10 +60,7 @@ pub fn detail(broker: &Broker, store: &Store, topic: &TopicName) -> Result<Optio
     let id = store.retained_ids([&**topic])?.into_iter().next().flatten();
     let (previous, matched) = match id {
         None => (None, None),
-        Some(id) => (
-            store.previous_on_topic(id, DETAIL_BYTES)?,
-            store.message(id, 0)?.map(|stored| stored.matched),
-        ),
+        Some(id) => (store.previous_on_topic(id, DETAIL_BYTES)?, store.message(id, 0)?.map(|stored| stored.matched)),
     };
     Ok(Some(MessageDetail {
         row: messages::row_of_held(&message, id),

@@ -64,11 +64,8 @@ fn row(row: nightjar_store::TopicRow) -> TopicRow {
 /// What the palette finds: topics by their path, clients by their identifier.
 pub fn find(broker: &Broker, store: &Store, text: &str, now: Timestamp) -> Found {
     let topics = store.topics().find(text, FOUND, now);
-    let topics = topics.into_iter().map(|topic| FoundTopic {
-        path: topic.path,
-        is_topic: topic.is_topic,
-        rate: topic.rate,
-    });
+    let topics =
+        topics.into_iter().map(|topic| FoundTopic { path: topic.path, is_topic: topic.is_topic, rate: topic.rate });
     let lower = text.to_lowercase();
     let mut clients: Vec<_> = broker
         .clients()

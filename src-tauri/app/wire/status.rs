@@ -11,7 +11,9 @@ pub enum Status {
     Starting,
     Running(Running),
     /// The error screen with *Retry*.
-    Failed { fault: Fault },
+    Failed {
+        fault: Fault,
+    },
 }
 
 /// A broker at work.
