@@ -8,7 +8,7 @@ from paho.mqtt.client import CallbackAPIVersion, Client, MQTTv5, MQTTv311
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-DEADLINE = 20
+DEADLINE = 30
 output = threading.Lock()
 
 
