@@ -86,7 +86,8 @@ export class Publish {
   readonly clientIdError = $derived.by(() => {
     if (this.clientId.includes("\0")) return "A client identifier takes no NUL character.";
     if (new TextEncoder().encode(this.clientId).length > MAX_CLIENT_ID) return "It takes at most 65,535 bytes.";
-    if (this.clientId === "" && !this.cleanStart) return "A session that is kept needs a client identifier.";
+    // Before the first answer the field is empty because nothing is known yet.
+    if (this.clientId === "" && this.feed.data) return "Write a client identifier.";
     return undefined;
   });
   readonly subscriptions = $derived.by(() => this.feed.data?.subscriptions ?? []);

@@ -292,13 +292,13 @@ function nameOf(selection: RetainedSelection, n: number): string {
     const level = /^([^+#]+)\/#$/.exec(filter)?.[1];
     if (level !== undefined) return `${messages} under ${shorten(level, 120)}`;
     return hasWildcard(filter)
-      ? `${messages} that match ${shorten(filter, 120)}`
+      ? `${messages} that ${n === 1 ? "matches" : "match"} ${shorten(filter, 120)}`
       : `${messages} with “${shorten(filter, 120)}” in the topic`;
   }
   const [only] = selection.value;
   if (selection.value.length === 1 && only !== undefined) return `the retained message of ${shorten(only, 120)}`;
   const level = commonLevel(selection.value);
-  return level === undefined ? messages : `${messages} under ${shorten(level, 120)}`;
+  return level === undefined || level === "" ? messages : `${messages} under ${shorten(level, 120)}`;
 }
 
 function listed(selection: RetainedSelection): string[] {
