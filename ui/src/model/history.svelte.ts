@@ -6,6 +6,7 @@ import { asFault } from "../host/fault";
 import { Feed } from "../host/feed.svelte";
 import type { Host } from "../host/host";
 import type { Fault } from "../host/types/Fault";
+import type { HistoryPage } from "../host/types/HistoryPage";
 import type { HistoryProgress } from "../host/types/HistoryProgress";
 import type { HistoryQuery } from "../host/types/HistoryQuery";
 import type { MessageDetail } from "../host/types/MessageDetail";
@@ -88,7 +89,7 @@ export class History {
   );
 
   #host: Host;
-  #pages = new Pages<MessageRow>(PAGE, KEPT_PAGES);
+  #pages = new Pages<MessageRow | null>(PAGE, KEPT_PAGES);
   #version = $state(0);
   #first = 0;
   #count = 40;
@@ -104,7 +105,8 @@ export class History {
     this.inspected = new Inspected((id: number): Promise<MessageDetail> => app.host.message(id));
   }
 
-  row = (index: number): MessageRow | undefined => {
+  /** The row at a position: undefined until it is fetched, null where it is no longer in the history. */
+  row = (index: number): MessageRow | null | undefined => {
     void this.#version;
     return this.#pages.get(index);
   };
@@ -202,8 +204,8 @@ export class History {
   select(index: number): void {
     this.selected = index;
     const row = this.#pages.get(index);
-    this.#wanted = row ? undefined : index;
-    if (row) this.inspected.show(row.id);
+    this.#wanted = row === undefined ? index : undefined;
+    if (row !== undefined) this.inspected.show(row?.id);
   }
 
   deselect(): void {
@@ -222,8 +224,8 @@ export class History {
     while (low < high) {
       const middle = (low + high) >> 1;
       const row = await this.#rowAt(middle);
-      if (row === undefined) break;
-      if (row.at <= at) high = middle;
+      // What is gone was older than all that is there.
+      if (row === undefined || row.at <= at) high = middle;
       else low = middle + 1;
     }
     return Math.max(0, Math.min(low, this.total - 1));
@@ -254,7 +256,7 @@ export class History {
   async #rowAt(index: number): Promise<MessageRow | undefined> {
     const search = this.progress?.search;
     const held = this.#pages.get(index);
-    if (held !== undefined || search === undefined || this.stopped) return held;
+    if (held !== undefined || search === undefined || this.stopped) return held ?? undefined;
     return (await this.#host.historyPage(search, index, 1)).rows[0];
   }
 
@@ -262,10 +264,11 @@ export class History {
     const { progress } = this;
     if (progress === undefined || this.stopped) return;
     if (progress.done && Date.now() - this.#polled < DONE_PERIOD) return;
-    this.#polled = Date.now();
     const run = this.#run;
     const answer = await this.#host.historyPage(progress.search, 0, 0);
     if (run !== this.#run) return;
+    // Only an answer lets it rest: a search that is gone goes on saying so.
+    this.#polled = Date.now();
     this.progress = answer.progress;
     if (answer.progress.done && !progress.done) void this.#measure();
     void this.#fill();
@@ -283,7 +286,7 @@ export class History {
         if (page === undefined) break;
         const answer = await this.#host.historyPage(progress.search, page * PAGE, PAGE);
         if (progress.search !== this.progress?.search || this.stopped) continue;
-        this.#pages.put(page, answer.rows);
+        this.#pages.put(page, this.#complete(page, answer));
         this.#version += 1;
         this.#fulfil();
         // While the search goes on its last page is never complete; the next poll asks again.
@@ -296,12 +299,18 @@ export class History {
     }
   }
 
+  /** What was pruned since the search is left out of the answer, from the oldest end; its positions stay. */
+  #complete(page: number, { rows, progress }: HistoryPage): (MessageRow | null)[] {
+    const missing = Math.min(PAGE, progress.found - page * PAGE) - rows.length;
+    return progress.done && missing > 0 ? [...rows, ...new Array<null>(missing).fill(null)] : rows;
+  }
+
   #fulfil(): void {
     if (this.#wanted === undefined) return;
     const row = this.#pages.get(this.#wanted);
     if (row === undefined) return;
     this.#wanted = undefined;
-    this.inspected.show(row.id);
+    this.inspected.show(row?.id);
   }
 
   /** Rows over time, from a few of them. */

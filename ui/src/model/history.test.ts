@@ -11,6 +11,8 @@ let opened: HistoryQuery[];
 let closed: number[];
 let pages: number;
 let refusal: unknown;
+/** Of the oldest messages, so many are gone. */
+let pruned: number;
 let history: History;
 let stop: () => void;
 
@@ -25,7 +27,7 @@ const progress = (search: number): HistoryProgress => ({
 
 beforeEach(() => {
   stage();
-  [total, done, opened, closed, pages, refusal] = [2_000_000, true, [], [], 0, undefined];
+  [total, done, opened, closed, pages, refusal, pruned] = [2_000_000, true, [], [], 0, undefined, 0];
   const host = hostOf({
     historyOpen: async (query) => {
       if (refusal) throw refusal;
@@ -35,7 +37,7 @@ beforeEach(() => {
     historyPage: async (search, first, count) => {
       if (closed.includes(search)) throw new Error("closed");
       if (count > 0) pages += 1;
-      const length = Math.max(0, Math.min(count, total - first));
+      const length = Math.max(0, Math.min(count, total - pruned - first));
       return {
         progress: progress(search),
         first,
@@ -154,4 +156,30 @@ test("a row that was not there when it was selected is inspected when it comes",
   history.show(899_990, 30);
   await settle();
   expect(history.inspected.detail?.row.id).toBe(1_100_000);
+});
+
+test("what was pruned meanwhile keeps its positions, and is asked for once", async () => {
+  [total, pruned] = [150, 30];
+  await history.search();
+  history.show(100, 50);
+  await settle();
+  expect(history.total).toBe(150);
+  expect(history.row(119)?.id).toBe(31);
+  expect(history.row(120)).toBeNull();
+  pages = 0;
+  await settle();
+  expect(pages).toBe(0);
+  history.select(130);
+  expect(history.inspected.key).toBeUndefined();
+  expect(await history.positionOf(0)).toBe(120);
+});
+
+test("a search that other searches displaced says so", async () => {
+  await history.search();
+  closed.push(1);
+  await settle();
+  expect(history.feed.fault?.why).toBe("closed");
+  await history.search();
+  await settle();
+  expect(history.feed.fault).toBeUndefined();
 });
