@@ -62,7 +62,6 @@ export class TopicMessages {
   #host: Host;
   #newest: number | null = null;
   #arrived: MessageRow[] = [];
-  #gap = false;
 
   constructor(host: Host, pausing: Pausing) {
     this.#host = host;
@@ -75,7 +74,6 @@ export class TopicMessages {
     this.topic = topic;
     this.rows = [];
     this.#arrived = [];
-    this.#gap = false;
     this.#newest = null;
     this.waiting = 0;
     this.selected = undefined;
@@ -148,13 +146,8 @@ export class TopicMessages {
     }
     if (fresh.length > 0) {
       this.#newest = fresh[0]!.id;
-      // Where too many came between two answers, what is older than the gap would look adjacent and is not.
-      if (answer.skipped > 0) {
-        this.#gap = true;
-        this.#arrived = fresh;
-      } else {
-        this.#arrived = [...fresh, ...this.#arrived].slice(0, KEPT);
-      }
+      // Where too many came between two answers, `fresh` alone fills the list: nothing from before the gap stays beside it.
+      this.#arrived = [...fresh, ...this.#arrived].slice(0, KEPT);
       this.waiting += fresh.length + answer.skipped;
     }
     this.settle();
@@ -163,10 +156,9 @@ export class TopicMessages {
 
   #merge(): void {
     if (this.waiting > 0) {
-      this.rows = this.#gap ? this.#arrived : [...this.#arrived, ...this.rows].slice(0, KEPT);
+      this.rows = [...this.#arrived, ...this.rows].slice(0, KEPT);
     }
     this.#arrived = [];
-    this.#gap = false;
     this.waiting = 0;
   }
 
