@@ -62,7 +62,8 @@ export async function openBrowser(dist = process.env.UI_DIST ?? CACHED) {
       locale: "en-US",
     });
     const page = await context.newPage();
-    page.setDefaultTimeout(8000);
+    // Long: the machine may have other things to do. It costs only what fails.
+    page.setDefaultTimeout(25_000);
     page.complaints = [];
     page.on("pageerror", (error) => page.complaints.push(String(error)));
     page.on("console", (message) => {

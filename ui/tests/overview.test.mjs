@@ -1,6 +1,7 @@
 // Overview and the first-run card.
 
 import assert from "node:assert/strict";
+import { until } from "./until.mjs";
 
 export const tests = {
   async "it shows the vital numbers, a chart that is drawn, and who is busiest"(open) {
@@ -24,9 +25,7 @@ export const tests = {
     await page.getByRole("button", { name: "24 h" }).click();
     await page.getByRole("img", { name: "Messages per second, the last 24 hours" }).waitFor();
     const points = () => page.evaluate(() => window.nightjar.keep("overview").feed.data.traffic.at.length);
-    const end = Date.now() + 4000;
-    while ((await points()) !== 288 && Date.now() < end) await page.waitForTimeout(50);
-    assert.equal(await points(), 288);
+    await until("24 h have 288 points", async () => (await points()) === 288);
   },
 
   async "a busy topic and a busy client lead to their screens"(open) {

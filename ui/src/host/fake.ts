@@ -53,6 +53,8 @@ export class FakeHost implements Host {
   readonly calls = new Map<string, number>();
   /** Tests set it to make a command fail: `host.failing.add("publisherPublish")`. */
   readonly failing = new Set<string>();
+  /** Tests set it to make every command hang from now on. */
+  stalled = false;
 
   #started: number;
   #empty: boolean;
@@ -115,18 +117,19 @@ export class FakeHost implements Host {
         ),
       };
     }
-    this.#instrument(Number(options.get("delay") ?? 0), options.has("stall"));
+    if (options.has("stall")) setTimeout(() => (this.stalled = true), 3000);
+    this.#instrument(Number(options.get("delay") ?? 0));
   }
 
   // Each command is counted, can be made to fail or to hang, and answers as asynchronously as the real one.
-  #instrument(delay: number, stall: boolean): void {
+  #instrument(delay: number): void {
     const self = this as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
     for (const name of Object.getOwnPropertyNames(FakeHost.prototype)) {
       const command = self[name];
       if (name === "constructor" || typeof command !== "function") continue;
       self[name] = async (...args) => {
         this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
-        if (stall && Date.now() - this.#started > 3000) await new Promise(() => {});
+        if (this.stalled) await new Promise(() => {});
         if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
         if (this.failing.has(name)) throw fault("That did not work", "The test wants it so.", "Try again.");
         return command.apply(this, args);
