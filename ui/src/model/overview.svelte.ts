@@ -6,11 +6,12 @@ import type { TrafficRange } from "../host/types/TrafficRange";
 import { hourMinute, timeToSecond } from "../lib/format";
 import type { App } from "./app.svelte";
 
-export const ranges: readonly { value: TrafficRange; label: string; title: string }[] = [
-  { value: "one_minute", label: "1 min", title: "The last minute" },
-  { value: "ten_minutes", label: "10 min", title: "The last 10 minutes" },
-  { value: "one_hour", label: "1 h", title: "The last hour" },
-  { value: "one_day", label: "24 h", title: "The last 24 hours" },
+/** `span`: milliseconds. */
+export const ranges: readonly { value: TrafficRange; label: string; title: string; span: number }[] = [
+  { value: "one_minute", label: "1 min", title: "The last minute", span: 60_000 },
+  { value: "ten_minutes", label: "10 min", title: "The last 10 minutes", span: 600_000 },
+  { value: "one_hour", label: "1 h", title: "The last hour", span: 3_600_000 },
+  { value: "one_day", label: "24 h", title: "The last 24 hours", span: 86_400_000 },
 ];
 
 export class Overview {
