@@ -33,7 +33,7 @@ bench: ## the load tests, side by side with mosquitto if it is installed
 package: ## the .deb and .rpm, in target/release/bundle
 	@tests/setup/system.sh build
 	@$(MAKE) --no-print-directory ui
-	ui/node_modules/.bin/tauri build --bundles deb,rpm $(ARGS)
+	ui/node_modules/.bin/tauri build --bundles deb,rpm -- --package nightjar $(ARGS)
 
 lint: ## formatting, clippy, the window's checks, licences
 	@$(MAKE) --no-print-directory ui
