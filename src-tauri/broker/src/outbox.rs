@@ -110,12 +110,6 @@ impl Outbox {
             {
                 return queues.drop_message(DropReason::QueueFull, &delivery);
             }
-            // What waits for long must not keep a whole read buffer alive.
-            let delivery = if queues.open {
-                delivery
-            } else {
-                Delivery { message: std::sync::Arc::new(delivery.message.detached()), ..delivery }
-            };
             queues.assured_bytes += weight;
             queues.assured.push_back((queues.next, delivery));
         }

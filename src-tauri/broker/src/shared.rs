@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use nightjar_mqtt::{PublishProperties, TopicFilter, Will};
+use nightjar_mqtt::{PublishProperties, QoS, TopicFilter, Will};
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -59,24 +59,23 @@ impl Shared {
     /// A retained message is kept, routed and recorded under one lock: so the journal has the changes of a topic in
     /// the order in which they took effect, and whoever subscribes meanwhile gets the message in one way or the other.
     pub(crate) fn publish(&self, batch: &mut PublishBatch, message: Message) -> u32 {
-        if message.retain {
-            let message = Arc::new(message.detached());
-            let mut retained = self.router.retained.write();
+        // What may wait for long, retained or in a queue, must not keep a whole read buffer alive.
+        let may_wait = message.retain || message.qos != QoS::AtMostOnce;
+        let message = Arc::new(if may_wait { message.detached() } else { message });
+        let mut retained = message.retain.then(|| self.router.retained.write());
+        if let Some(retained) = &mut retained {
             if message.payload.is_empty() {
                 retained.clear(&message.topic);
             } else {
                 retained.set(Arc::clone(&message));
             }
-            let matched = self.router.route(&mut batch.cache, &message, &mut batch.touched);
-            batch.records.push(Record::Message { message, matched });
-            self.journal.append(&mut batch.records);
-            matched
-        } else {
-            let message = Arc::new(message);
-            let matched = self.router.route(&mut batch.cache, &message, &mut batch.touched);
-            batch.records.push(Record::Message { message, matched });
-            matched
         }
+        let matched = self.router.route(&mut batch.cache, &message, &mut batch.touched);
+        batch.records.push(Record::Message { message, matched });
+        if retained.is_some() {
+            self.journal.append(&mut batch.records);
+        }
+        matched
     }
 
     /// Hands the batch's records to the journal and wakes the subscribers; returns the sequence that covers it all.
