@@ -23,6 +23,8 @@ export class HeldRows<Row, Answer extends Rows<Row>> {
   selected = $state<string | undefined>(undefined);
   /** The table would look different if it were not held. */
   moved = $state(false);
+  /** Rows that are held where they were, but are elsewhere by now or gone: what they show is not fresh. */
+  left = $state.raw<ReadonlySet<string>>(new Set());
 
   #key: (row: Row) => string;
   #ask: (first: number, count: number) => Promise<Answer>;
@@ -128,12 +130,13 @@ export class HeldRows<Row, Answer extends Rows<Row>> {
     if (!this.#held || acts !== this.#accepted || old === undefined || this.#sameOrder(old, answer)) {
       this.#accepted = acts;
       this.moved = false;
+      if (this.left.size > 0) this.left = new Set();
       this.#follow(answer);
       return answer;
     }
     this.moved = true;
     const now = new Map(answer.rows.map((row) => [this.#key(row), row]));
-    // A row that left the window keeps what it had: that is why there is a bar that says so.
+    this.left = new Set(old.rows.map(this.#key).filter((key) => !now.has(key)));
     const rows = old.rows.map((row) => now.get(this.#key(row)) ?? row);
     return { ...answer, first: old.first, total: old.total, rows };
   }

@@ -52,6 +52,18 @@ test("held rows keep their places and take new values; letting go shows the orde
   expect(table.moved).toBe(false);
 });
 
+test("a held row that is gone stays in its place, and is known to be old", async () => {
+  await settle();
+  table.hold(true);
+  names = ["a", "c"];
+  await settle();
+  expect(shown()).toEqual(["a", "b", "c"]);
+  expect([...table.left]).toEqual(["b"]);
+  table.hold(false);
+  await settle();
+  expect([shown(), table.left.size]).toEqual([["a", "c"], 0]);
+});
+
 test("a held table does not grow, and says that it would", async () => {
   await settle();
   table.hold(true);

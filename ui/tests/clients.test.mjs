@@ -1,0 +1,171 @@
+// The screen Clients over the fake host.
+
+import assert from "node:assert/strict";
+import { until } from "./until.mjs";
+
+async function clients(open, query = "", options = {}) {
+  const page = await open(`screen=clients&${query}`, options);
+  page.grid = page.getByRole("grid", { name: "Clients" });
+  page.client = (name) => page.grid.getByRole("row").filter({ has: page.getByText(name, { exact: true }) });
+  page.names = () => page.grid.locator("[role=row] bdi").allInnerTexts();
+  page.head = (name) => page.getByRole("columnheader", { name });
+  page.inspector = page.getByRole("region", { name: "Client", exact: true });
+  page.calls = (command) => page.evaluate((name) => window.nightjar.host.calls.get(name) ?? 0, command);
+  await page.getByRole("main").waitFor();
+  return page;
+}
+
+export const tests = {
+  "a head sorts, and a second press turns the order round": async (open) => {
+    const page = await clients(open);
+    await page.client("energy-gateway").waitFor();
+    assert.equal(await page.head("Client").getAttribute("aria-sort"), "ascending");
+    const byName = await page.names();
+    await page.getByRole("button", { name: "Client", exact: true }).click();
+    await until("the names are the other way round", async () => (await page.names())[0] !== byName[0]);
+    assert.equal(await page.head("Client").getAttribute("aria-sort"), "descending");
+    await page.getByRole("button", { name: "In/s" }).click();
+    await until("the busiest is first", async () => (await page.names())[0] === "press-04-plc");
+    assert.equal(await page.head("In/s").getAttribute("aria-sort"), "descending");
+    assert.equal(await page.head("Client").getAttribute("aria-sort"), null);
+  },
+
+  "the search and “Connected” narrow the list; away sessions say that they are": async (open) => {
+    const page = await clients(open);
+    await page.client("hall-tablet").getByText("away", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Connected", exact: true }).click();
+    await page.client("hall-tablet").waitFor({ state: "detached" });
+    assert.equal(await page.grid.getAttribute("aria-rowcount"), "128");
+    await page.keyboard.press("/");
+    await page.keyboard.type("line-2-");
+    await until("only line-2 is left", async () => {
+      const names = await page.names();
+      return names.length > 0 && names.every((name) => name.includes("line-2-"));
+    });
+    await page.getByRole("textbox", { name: "Filter clients" }).fill("nobody is called so");
+    await page.getByText("No client matches").waitFor();
+    await page.getByRole("button", { name: "Show all clients" }).click();
+    await page.client("hall-tablet").waitFor();
+  },
+
+  "rows hold still while one is selected, and a pill leads to the order of the moment": async (open) => {
+    const page = await clients(open);
+    await page.getByRole("button", { name: "Sort", exact: true }).click();
+    await page.getByRole("menuitemradio", { name: "Connected first" }).click();
+    await page.client("homeassistant").click();
+    const before = await page.names();
+    await page.evaluate(() => window.nightjar.host.disconnectClient("energy-gateway"));
+    const pill = page.getByText("The order has changed");
+    await pill.waitFor();
+    assert.deepEqual(await page.names(), before);
+    // It is at the end of the list by now, so what its row says is old, and looks so.
+    assert.match(await page.client("energy-gateway").getAttribute("class"), /\bstale\b/);
+    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await pill.waitFor({ state: "detached" });
+    assert.notEqual((await page.names())[0], "energy-gateway");
+  },
+
+  "thousands of subscriptions are searched, and only those in sight exist": async (open) => {
+    const page = await clients(open);
+    await page.evaluate(() => window.nightjar.openClient("telegraf"));
+    const list = page.getByRole("grid", { name: "Subscriptions of telegraf" });
+    await list.getByText("factory/energy/#").waitFor();
+    assert.equal(await list.getAttribute("aria-rowcount"), "2400");
+    assert.ok((await list.getByRole("row").count()) < 60);
+    await page.getByRole("textbox", { name: "Find a subscription" }).fill("input-2397/");
+    await until("one is left", async () => (await list.getAttribute("aria-rowcount")) === "1");
+    await list.getByText("telegraf/input-2397/+/value").waitFor();
+    // The row that was asked for is in sight in the table, too.
+    assert.equal(await page.client("telegraf").getAttribute("aria-selected"), "true");
+  },
+
+  "session and timeline of a client": async (open) => {
+    const page = await clients(open);
+    await page.evaluate(() => window.nightjar.openClient("press-11-plc"));
+    await page.inspector.getByRole("tab", { name: "Session" }).click();
+    const session = page.inspector.getByRole("tabpanel");
+    await session.getByText("factory/status/press-11-plc").waitFor();
+    assert.match(await session.innerText(), /1 d after the connection/);
+    await page.inspector.getByRole("tab", { name: "Timeline" }).click();
+    await page.inspector.getByText("press-11-plc lost").first().waitFor();
+    await page.inspector.getByRole("tab", { name: "Session" }).click();
+    await session.getByRole("button", { name: "factory/status/press-11-plc" }).click();
+    await until("the will's topic is open", () => page.evaluate(() => window.nightjar.screen === "topics"));
+    await page.evaluate(() => window.nightjar.openClient("hall-tablet"));
+    await session.getByText("Keep Alive timeout (0x8D)").waitFor();
+  },
+
+  "disconnecting asks with the client's name; the failure stands in its pane": async (open) => {
+    const page = await clients(open);
+    await page.client("homeassistant").click();
+    const button = page.inspector.getByRole("button", { name: "Disconnect…" });
+    await button.click();
+    const dialog = page.getByRole("dialog", { name: "Disconnect homeassistant?" });
+    await dialog.getByText("Its session ends with the connection, and its 3 subscriptions with it.").waitFor();
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    assert.equal(await page.calls("disconnectClient"), 0);
+
+    await page.evaluate(() => window.nightjar.host.failing.add("disconnectClient"));
+    await button.click();
+    await dialog.getByRole("button", { name: "Disconnect" }).click();
+    await page.inspector.getByRole("alert").getByText("That did not work").waitFor();
+    await page.evaluate(() => window.nightjar.host.failing.clear());
+    await button.click();
+    await dialog.getByRole("button", { name: "Disconnect" }).click();
+    await page.getByRole("status").getByText("homeassistant disconnected").waitFor();
+    await page.inspector.getByText(/^Away for/).waitFor();
+    assert.equal(await button.count(), 0);
+    assert.equal(await page.inspector.getByRole("alert").count(), 0);
+  },
+
+  "arrows walk the rows, Ctrl C copies the name, Escape lets go": async (open) => {
+    const page = await clients(open);
+    await page.client("energy-gateway").click();
+    await page.keyboard.press("ArrowDown");
+    await until(
+      "the next one is selected",
+      async () => (await page.client("grafana-bridge").getAttribute("aria-selected")) === "true",
+    );
+    await page.keyboard.press("Control+c");
+    await until("it is copied", () => page.evaluate(() => window.nightjar.host.copied.at(-1) === "grafana-bridge"));
+    await page.keyboard.press("Escape");
+    await page.getByText("No client selected").waitFor();
+  },
+
+  "names of 200 characters break nothing": async (open) => {
+    const page = await clients(open, "long=1", { size: [900, 600] });
+    await page.getByRole("button", { name: "In/s" }).click();
+    const row = page.grid.getByRole("row").first();
+    await until("the long one is first", async () => /^client-x/.test((await page.names())[0]));
+    await row.click();
+    await page.inspector.getByRole("heading").waitFor();
+    await page.inspector.getByRole("button", { name: "Disconnect…" }).click();
+    await page.getByRole("dialog").waitFor();
+    const wide = await page.evaluate(() =>
+      [...document.querySelectorAll("main, .pane, [role=row], dialog")]
+        .filter((element) => element.scrollWidth > element.clientWidth + 1)
+        .map((element) => element.className || element.tagName),
+    );
+    assert.deepEqual(wide, []);
+  },
+
+  "without clients it says how to get one": async (open) => {
+    const page = await clients(open, "empty=1");
+    await page.getByText("No clients yet").waitFor();
+    await page.getByRole("button", { name: "How to connect" }).click();
+    await until("Overview is open", () => page.evaluate(() => window.nightjar.screen === "overview"));
+  },
+
+  "a failure of the list is shown in its place and tried again": async (open) => {
+    const page = await open("screen=topics");
+    await page.evaluate(() => {
+      window.nightjar.host.failing.add("clientRows");
+      window.nightjar.go("clients");
+    });
+    await page.getByText("That did not work").waitFor();
+    await page.evaluate(() => window.nightjar.host.failing.clear());
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("grid", { name: "Clients" }).waitFor();
+  },
+};
