@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use nightjar_tests::{Broker, is_installed};
+use nightjar_tests::{Broker, Record, is_installed};
 
 use crate::generator;
 use crate::plan::{Pattern, Plan};
@@ -83,10 +83,12 @@ impl Bench {
             eprintln!("mosquitto is not installed, so there is nothing to compare with");
         }
 
-        println!("| load | broker | messages/s | messages/CPU-s | p50 | p99 | lost | × mosquitto | × per CPU-s |");
-        println!("|---|---|--:|--:|--:|--:|--:|--:|--:|");
+        println!(
+            "| load | broker | messages/s | messages/CPU-s | p50 | p99 | lost | on record | × mosquitto | × per CPU-s |"
+        );
+        println!("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|");
         for load in LOADS.iter().filter(|load| load.name.contains(&self.only)) {
-            let mut runs: Vec<Vec<Report>> = contestants.iter().map(|_| Vec::new()).collect();
+            let mut runs: Vec<Vec<Run>> = contestants.iter().map(|_| Vec::new()).collect();
             for round in 1..=self.rounds {
                 for (contestant, runs) in contestants.iter().zip(&mut runs) {
                     eprintln!("{} · {} · round {round} of {}", load.name, contestant.name(), self.rounds);
@@ -101,7 +103,7 @@ impl Bench {
         Ok(())
     }
 
-    fn measure(&self, contestant: Contestant, load: &Load) -> anyhow::Result<Report> {
+    fn measure(&self, contestant: Contestant, load: &Load) -> anyhow::Result<Run> {
         // Beside the program and so in target/: /tmp may be memory, which would make every disk look fast.
         let program = env::current_exe()?;
         let folder = tempfile::tempdir_in(program.parent().context("a program lies in a folder")?)?;
@@ -129,8 +131,21 @@ impl Bench {
         })
         .with_context(|| format!("{}: {}", contestant.name(), broker.stderr()))?;
         broker.stop()?;
-        Ok(report)
+        // Without durability there is no file.
+        let recorded = match contestant {
+            Contestant::Nightjar { durability } if durability != "none" => {
+                Some(Record::open(&folder.path().join("data"))?.message_count()?)
+            }
+            _ => None,
+        };
+        Ok(Run { report, recorded })
     }
+}
+
+/// A report, and how many messages the broker's record holds afterwards.
+struct Run {
+    report: Report,
+    recorded: Option<u64>,
 }
 
 /// The medians of a contestant's runs, and all that was lost in them.
@@ -140,16 +155,21 @@ struct Figures {
     p50: f64,
     p99: f64,
     lost: i64,
+    /// The share of what was sent, where there is a record.
+    on_record: Option<f64>,
 }
 
 impl Figures {
-    fn of(runs: &[Report]) -> Self {
+    fn of(runs: &[Run]) -> Self {
+        let recorded: Option<u64> = runs.iter().map(|run| run.recorded).sum();
+        let sent: u64 = runs.iter().map(|run| run.report.sent).sum();
         Self {
             per_second: median(runs, Report::per_second),
             per_cpu_second: median(runs, |run| run.per_cpu_second().unwrap_or(0.0)),
             p50: median(runs, |run| run.latency(50.0).as_secs_f64() * 1e3),
             p99: median(runs, |run| run.latency(99.0).as_secs_f64() * 1e3),
-            lost: runs.iter().map(Report::lost).sum(),
+            lost: runs.iter().map(|run| run.report.lost()).sum(),
+            on_record: recorded.map(|recorded| 100.0 * recorded as f64 / sent as f64),
         }
     }
 
@@ -159,20 +179,21 @@ impl Figures {
             _ => "–".to_owned(),
         };
         format!(
-            "| {load} | {contestant} | {:.0} | {:.0} | {:.2} ms | {:.2} ms | {} | {} | {} |",
+            "| {load} | {contestant} | {:.0} | {:.0} | {:.2} ms | {:.2} ms | {} | {} | {} | {} |",
             self.per_second,
             self.per_cpu_second,
             self.p50,
             self.p99,
             self.lost,
+            self.on_record.map_or("–".to_owned(), |percent| format!("{percent:.1} %")),
             ratio(|figures| figures.per_second),
             ratio(|figures| figures.per_cpu_second),
         )
     }
 }
 
-fn median(runs: &[Report], of: impl Fn(&Report) -> f64) -> f64 {
-    let mut values: Vec<f64> = runs.iter().map(of).collect();
+fn median(runs: &[Run], of: impl Fn(&Report) -> f64) -> f64 {
+    let mut values: Vec<f64> = runs.iter().map(|run| of(&run.report)).collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -69,6 +69,15 @@ impl Record {
         )
     }
 
+    /// How many messages there are.
+    ///
+    /// # Errors
+    /// Where the tables are not what ARCHITECTURE.md says.
+    pub fn message_count(&self) -> anyhow::Result<u64> {
+        let count: i64 = self.connection.query_row("SELECT count(*) FROM message", [], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
     /// All events of a client, oldest first.
     ///
     /// # Errors
