@@ -22,7 +22,7 @@ pub(crate) struct Bench {
     #[arg(long)]
     server: PathBuf,
     /// Length of each run
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 5)]
     seconds: u64,
     #[arg(long, default_value_t = 3)]
     rounds: usize,

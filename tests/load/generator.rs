@@ -18,8 +18,9 @@ use crate::report::Report;
 /// A publisher writes no further message while so many bytes wait for its socket.
 const FULL: usize = 32 * 1024;
 
-/// What is still on its way after so long without any arrival is lost.
-const LOST_AFTER: Duration = Duration::from_secs(2);
+/// What is still on its way after so long without any arrival is lost. A broker whose disk is behind may hold its
+/// publishers back for seconds without losing anything.
+const LOST_AFTER: Duration = Duration::from_secs(10);
 
 /// How long a broker may go on working after the last message before its CPU time is taken.
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
