@@ -113,7 +113,8 @@ export class App implements Pausing {
 
   /** A screen's model outlives the screen: coming back finds it as it was left. */
   keep<T>(name: string, make: () => T): T {
-    if (!this.#kept.has(name)) this.#kept.set(name, untrack(make));
+    // In a root of its own: what a model derives would otherwise end with the screen that made it first.
+    if (!this.#kept.has(name)) $effect.root(() => void this.#kept.set(name, untrack(make)));
     return this.#kept.get(name) as T;
   }
 
