@@ -46,5 +46,14 @@ export const KEYS: readonly { title: string; keys: readonly KeyHelp[] }[] = [
       { keys: "Ctrl C", what: "Copy the topic or the payload" },
     ],
   },
+  {
+    title: "Retained",
+    keys: [
+      { keys: "Space", what: "Tick the message" },
+      { keys: "Shift ↑ ↓", what: "Tick a range" },
+      { keys: "Ctrl A", what: "Tick all that match" },
+      { keys: "Delete", what: "Clear what is ticked or selected" },
+    ],
+  },
   { title: "Publish", keys: [{ keys: "Ctrl Enter", what: "Publish the message" }] },
 ];
