@@ -89,12 +89,16 @@ impl<E: Display> From<E> for Refusal {
     }
 }
 
+/// Whether the broker had a session, or why there is no connection.
+type Answer = oneshot::Sender<Result<bool, String>>;
+
 /// What a connection tells the publisher about.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Listener {
     shared: Arc<Shared>,
     attempt: u64,
-    answer: Arc<Mutex<Option<oneshot::Sender<Result<bool, String>>>>>,
+    /// Taken by the first outcome.
+    answer: Mutex<Option<Answer>>,
 }
 
 impl Default for Publisher {
@@ -153,11 +157,7 @@ impl Publisher {
             state.options = options.clone();
             state.assigned = None;
             state.inbox.begin();
-            Listener {
-                shared: Arc::clone(&self.shared),
-                attempt: state.attempt,
-                answer: Arc::new(Mutex::new(Some(answer))),
-            }
+            Listener { shared: Arc::clone(&self.shared), attempt: state.attempt, answer: Mutex::new(Some(answer)) }
         };
         let attempt = listener.attempt;
         let opened = match options.version {
