@@ -2,6 +2,8 @@
 
 #[path = "window/desk.rs"]
 mod desk;
+#[path = "window/network.rs"]
+mod network;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
