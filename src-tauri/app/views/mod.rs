@@ -32,3 +32,6 @@ pub fn timestamp(millis: f64) -> Timestamp {
 pub(crate) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;
