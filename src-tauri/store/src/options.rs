@@ -54,12 +54,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: [`Durability::PowerLoss`], 64 MiB in the queue, 256 MiB of history in memory.
+    /// The defaults: [`Durability::PowerLoss`], 16 MiB in the queue (a fraction of a second of the disk's work, so that publishers are slowed and not
+    /// stopped), 256 MiB of history in memory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
             durability: Durability::default(),
-            queue_limit: 64 << 20,
+            queue_limit: 16 << 20,
             memory_limit: 256 << 20,
         }
     }
