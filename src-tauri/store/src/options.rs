@@ -54,9 +54,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: [`Durability::PowerLoss`], 16 MiB in the queue (a fraction of a second of work, so that publishers are
-    /// slowed and not
-    /// stopped), 256 MiB of history in memory.
+    /// The defaults: [`Durability::PowerLoss`], 16 MiB in the queue (a fraction of a second of work, so that publishers
+    /// are slowed and not stopped), 256 MiB of history in memory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
