@@ -1,7 +1,7 @@
 //! What the window would show of a broker and a journal that are joined as the server joins them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use nightjar_broker::{Broker, ClientIdentifier, Journal, OwnMessage};
@@ -28,8 +28,10 @@ impl Desk {
         Self { broker, store }
     }
 
-    /// Publishes, and waits until it is committed.
+    /// Publishes, and waits until it is committed and stands in the tree, which comes a moment later.
     async fn publish(&self, topic: &str, payload: &str, retain: bool, properties: &Properties) {
+        let messages = || self.store.topics().topic(topic).map_or(0, |topic| topic.messages);
+        let before = messages();
         let sequence = self.broker.publish(OwnMessage {
             publisher: ClientIdentifier::new("press"),
             topic: TopicName::new(topic).unwrap(),
@@ -41,6 +43,11 @@ impl Desk {
         let mut progress = self.store.progress();
         let committed = progress.wait_for(|progress| progress.committed >= sequence);
         tokio::time::timeout(DEADLINE, committed).await.unwrap().unwrap();
+        let end = Instant::now() + DEADLINE;
+        while messages() == before {
+            assert!(Instant::now() < end, "{topic} is not in the tree");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
