@@ -89,7 +89,8 @@ step plain "rust: formatting" cargo fmt --all --check
 step plain "rust: clippy" cargo clippy --workspace --all-targets --all-features -- --deny warnings
 types_before=$(generated_types)
 # The tests of the processes run these; built once, here, so that no test builds anything.
-step plain "rust: build" cargo build --workspace --all-features --bins
+# All targets, because the tests bring features of their own: without them everything would be built a second time.
+step plain "rust: build" cargo build --workspace --all-features --all-targets
 NIGHTJAR_TEST_PROGRAMS=$(realpath "${CARGO_TARGET_DIR:-target}/debug")
 export NIGHTJAR_TEST_PROGRAMS
 step counts "rust: tests" on_a_display cargo test --workspace --all-features --no-fail-fast
