@@ -7,8 +7,11 @@ use bytes::BytesMut;
 use nightjar_mqtt::{Decoder, Packet, ProtocolVersion, PublishView, Violation};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// Bytes that one read takes at most.
+/// Bytes of a block that is read into, and so the most that one read takes.
 const READ_SIZE: usize = 64 << 10;
+/// A block with less room than this is left behind for a new one. Not earlier: a block lives as long as any message
+/// that was read into it, so that a few bytes a block would make a small backlog of messages hold a lot of memory.
+const READ_ROOM: usize = 2 << 10;
 /// A buffer above this is given back once it is empty.
 const KEPT_CAPACITY: usize = 256 << 10;
 /// How long a client has to read the last packet of a connection.
@@ -87,9 +90,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
     /// Reads once and writes once, whichever is possible first; `None` where that side is not wanted.
     pub(crate) async fn turn(&mut self, read: bool) -> io::Result<Turned> {
         let write = !self.output.is_empty();
-        if read {
-            // Reclaims what was consumed before it grows.
-            self.input.reserve(if self.input.is_empty() { READ_SIZE } else { READ_SIZE / 4 });
+        if read && self.input.capacity() - self.input.len() < READ_ROOM {
+            // Takes the block up again from its beginning where nobody holds what was read into it.
+            self.input.reserve(READ_SIZE);
         }
         tokio::select! {
             written = self.writer.write_buf(&mut self.output), if write => {
@@ -137,4 +140,30 @@ pub(crate) enum Turned {
     Written(usize),
     /// The client closed its side.
     End,
+}
+
+#[cfg(test)]
+mod tests {
+    use nightjar_mqtt::{Packet, ProtocolVersion};
+
+    use super::*;
+
+    /// A message that waits for the journal holds the block that it was read into: so blocks must be filled.
+    #[tokio::test]
+    async fn small_messages_that_come_one_by_one_share_their_blocks() {
+        let (mut client, broker) = tokio::io::duplex(1 << 10);
+        let (reader, writer) = tokio::io::split(broker);
+        let mut wire = Wire::new(reader, writer, 1 << 10);
+        wire.decoder = Decoder::for_version(ProtocolVersion::V311, 1 << 10);
+        let mut kept = Vec::new();
+        for _ in 0..500 {
+            client.write_all(b"\x30\x0D\x00\x01a0123456789").await.unwrap();
+            assert!(matches!(wire.turn(true).await.unwrap(), Turned::Read(15)));
+            let Some(Packet::Publish(publish)) = wire.decode().unwrap() else { panic!("no PUBLISH") };
+            kept.push(publish.payload);
+        }
+        let addresses = kept.iter().map(|payload| payload.as_ptr() as usize);
+        let span = addresses.clone().max().unwrap() - addresses.min().unwrap();
+        assert!(span < READ_SIZE, "500 messages of 15 bytes lie {span} bytes apart");
+    }
 }
