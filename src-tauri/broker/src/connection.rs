@@ -22,7 +22,7 @@ use crate::handshake::{self, Refusal};
 use crate::outbox::Outbox;
 use crate::registry::{Claimed, Ended, Previous, Seat};
 use crate::session::{Acknowledge, Action, Close, Outgoing, Session};
-use crate::shared::{PublishBatch, Shared};
+use crate::shared::{PublishBatch, RetainedFull, Shared};
 use crate::wire::{Turned, Wire};
 use crate::{ClientIdentifier, DropReason, EventKind, Message, Progress, Sequence};
 
@@ -132,7 +132,7 @@ where
 async fn attend<R, W>(
     shared: Arc<Shared>,
     wire: Wire<R, W>,
-    connect: Box<Connect>,
+    mut connect: Box<Connect>,
     client: ClientIdentifier,
     assigned: bool,
     address: SocketAddr,
@@ -142,6 +142,7 @@ async fn attend<R, W>(
 {
     let now = clock::now();
     let info = handshake::connection_info(&shared, &connect, address);
+    let keep_alive = info.keep_alive;
     let new_outbox = Arc::new(Outbox::new(client.clone(), &shared.limits));
     let new_card = Arc::new(ClientCard::new(info.clone(), now.wall));
     let takeover = Close {
@@ -157,7 +158,7 @@ async fn attend<R, W>(
 
     let now = clock::now();
     let link = handshake::link(&shared, &connect, now.steady);
-    let expiry_interval = handshake::session_expiry_interval(&connect);
+    let expiry_interval = handshake::session_expiry_interval(&shared, &connect);
     let mut actions = Vec::new();
     let resumable = previous.and_then(|previous| {
         // A session that ended with its connection does not go on either [MQTT-3.1.2-23].
@@ -190,7 +191,7 @@ async fn attend<R, W>(
     let detail = format!(
         "from {address}, MQTT {}, keep alive {} s{}{}",
         connect.version.name(),
-        connect.keep_alive,
+        keep_alive,
         if clean_start { ", clean start" } else { "" },
         if session_present { ", session resumed" } else { "" },
     );
@@ -204,7 +205,7 @@ async fn attend<R, W>(
         outbox,
         card,
         seat,
-        will: connect.will,
+        will: connect.will.take(),
         batch: PublishBatch::default(),
         due: Vec::new(),
         pending: VecDeque::new(),
@@ -214,7 +215,7 @@ async fn attend<R, W>(
         progressed: now.steady,
     };
     let assigned = assigned.then_some(&client);
-    let welcome = handshake::welcome(&connection.shared, connect.version, assigned, session_present);
+    let welcome = handshake::welcome(&connection.shared, &connect, assigned, session_present);
     let _ = connection.wire.send(&Packet::ConnAck(Box::new(welcome)));
     let close = match connection.perform(now) {
         Some(close) => close,
@@ -461,18 +462,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     fn publish(&mut self, message: Message, acknowledge: Option<Acknowledge>) {
         let refused = if handshake::is_reserved(&message.topic) {
             Some((DropReason::NotAuthorized, ReasonCode::NOT_AUTHORIZED))
-        } else if message.topic.split('/').count() > self.shared.limits.maximum_topic_levels {
+        } else if !self.shared.limits.allows_levels(&message.topic) {
             Some((DropReason::TooManyLevels, ReasonCode::TOPIC_NAME_INVALID))
+        } else if message.topic.len() > self.shared.limits.maximum_topic_length {
+            Some((DropReason::TopicTooLong, ReasonCode::TOPIC_NAME_INVALID))
         } else {
             None
         };
         if let Some((drop_reason, reason)) = refused {
-            let qos = message.qos;
-            let delivery = Delivery { message: Arc::new(message), qos, retain: false, identifiers: Arc::from([]) };
-            self.shared.drop_delivery(&self.outbox, &delivery, drop_reason);
-            // Below MQTT 5.0 there is no way to say no: it is acknowledged and goes nowhere (3.3.5).
-            let reason = if self.wire.version == ProtocolVersion::V5 { reason } else { ReasonCode::SUCCESS };
-            self.due.extend(acknowledge.map(|acknowledge| Acknowledge { reason, ..acknowledge }));
+            self.refuse_message(Arc::new(message), acknowledge, drop_reason, reason);
             return;
         }
         if let Some(acknowledge) = acknowledge
@@ -487,13 +485,36 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             }
             return;
         }
-        let matched = self.shared.publish(&mut self.batch, message);
+        let matched = match self.shared.publish(&mut self.batch, message) {
+            Ok(matched) => matched,
+            Err(RetainedFull(message)) => {
+                let drop_reason = DropReason::RetainedFull;
+                self.refuse_message(message, acknowledge, drop_reason, ReasonCode::QUOTA_EXCEEDED);
+                return;
+            }
+        };
         if let Some(mut acknowledge) = acknowledge {
             if matched == 0 && self.wire.version == ProtocolVersion::V5 {
                 acknowledge.reason = ReasonCode::NO_MATCHING_SUBSCRIBERS;
             }
             self.due.push(acknowledge);
         }
+    }
+
+    /// Counts a message that is not taken, and tells a client that can be told.
+    fn refuse_message(
+        &mut self,
+        message: Arc<Message>,
+        acknowledge: Option<Acknowledge>,
+        drop_reason: DropReason,
+        reason: ReasonCode,
+    ) {
+        let qos = message.qos;
+        let delivery = Delivery { message, qos, retain: false, identifiers: Arc::from([]) };
+        self.shared.drop_delivery(&self.outbox, &delivery, drop_reason);
+        // Below MQTT 5.0 there is no way to say no: it is acknowledged and goes nowhere (3.3.5).
+        let reason = if self.wire.version == ProtocolVersion::V5 { reason } else { ReasonCode::SUCCESS };
+        self.due.extend(acknowledge.map(|acknowledge| Acknowledge { reason, ..acknowledge }));
     }
 
     /// Ends the connection: the Will, the record, the session's next place, and the last packet to the client.
@@ -516,6 +537,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.outbox.close();
         self.shared.record(close.kind, Some(&client), detail);
 
+        // DISCONNECT may have asked for more than CONNECT got.
+        self.session.expiry_interval = self.shared.limits.session_expiry(self.session.expiry_interval);
         let will = self.will.take().filter(|_| close.publish_will);
         let mut delayed = None;
         if let Some(will) = will {

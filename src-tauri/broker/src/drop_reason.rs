@@ -14,6 +14,10 @@ pub enum DropReason {
     NotAuthorized,
     /// The Topic Name has more levels than the broker allows.
     TooManyLevels,
+    /// The Topic Name is longer than the broker allows.
+    TopicTooLong,
+    /// The broker keeps as many retained messages as it allows.
+    RetainedFull,
     /// The subscriber answered PUBLISH with an error.
     RefusedBySubscriber,
     /// The session ended while messages waited for its client.
@@ -21,13 +25,15 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::QueueFull,
         Self::SlowSubscriber,
         Self::TooLarge,
         Self::Expired,
         Self::NotAuthorized,
         Self::TooManyLevels,
+        Self::TopicTooLong,
+        Self::RetainedFull,
         Self::RefusedBySubscriber,
         Self::SessionEnded,
     ];
@@ -41,6 +47,8 @@ impl DropReason {
             Self::Expired => "expired",
             Self::NotAuthorized => "not authorized",
             Self::TooManyLevels => "too many topic levels",
+            Self::TopicTooLong => "topic too long",
+            Self::RetainedFull => "too many retained messages",
             Self::RefusedBySubscriber => "refused by the subscriber",
             Self::SessionEnded => "session ended",
         }

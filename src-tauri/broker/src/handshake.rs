@@ -38,8 +38,11 @@ pub(crate) fn admit(
         if is_reserved(&will.topic) {
             return refuse(ReasonCode::NOT_AUTHORIZED, "the Will Topic begins with $SYS, which is the broker's own");
         }
-        if will.topic.split('/').count() > shared.limits.maximum_topic_levels {
+        if !shared.limits.allows_levels(&will.topic) {
             return refuse(ReasonCode::TOPIC_NAME_INVALID, "the Will Topic has more levels than the broker allows");
+        }
+        if will.topic.len() > shared.limits.maximum_topic_length {
+            return refuse(ReasonCode::TOPIC_NAME_INVALID, "the Will Topic is longer than the broker allows");
         }
     }
     if !connect.client_identifier.is_empty() {
@@ -70,13 +73,23 @@ fn assigned_identifier() -> ClientIdentifier {
     ClientIdentifier::new(&format!("auto-{random:016x}"))
 }
 
-/// Seconds that the session outlives its connection.
-pub(crate) fn session_expiry_interval(connect: &Connect) -> u32 {
-    match connect.version {
+/// Seconds that the session outlives its connection: what the client wants, within the broker's limit.
+pub(crate) fn session_expiry_interval(shared: &Shared, connect: &Connect) -> u32 {
+    let wanted = match connect.version {
         ProtocolVersion::V5 => connect.properties.session_expiry_interval.unwrap_or(0),
         _ if connect.clean_start => 0,
         _ => NEVER_EXPIRES,
-    }
+    };
+    shared.limits.session_expiry(wanted)
+}
+
+/// Seconds of the Keep Alive that counts: the server's, where the client can be told [MQTT-3.1.2-21].
+fn keep_alive(shared: &Shared, connect: &Connect) -> u16 {
+    server_keep_alive(shared, connect).unwrap_or(connect.keep_alive)
+}
+
+fn server_keep_alive(shared: &Shared, connect: &Connect) -> Option<u16> {
+    shared.limits.server_keep_alive(connect.keep_alive).filter(|_| connect.version == ProtocolVersion::V5)
 }
 
 /// What the session has to know of the new connection.
@@ -85,7 +98,7 @@ pub(crate) fn link(shared: &Shared, connect: &Connect, now: std::time::Instant) 
     let receive_maximum = connect.properties.receive_maximum.unwrap_or(u16::MAX).min(limits.maximum_inflight);
     Link::new(
         connect.version,
-        connect.keep_alive,
+        keep_alive(shared, connect),
         receive_maximum,
         limits.receive_maximum,
         limits.topic_alias_maximum,
@@ -99,9 +112,9 @@ pub(crate) fn connection_info(shared: &Shared, connect: &Connect, address: Socke
         address,
         version: connect.version,
         user_name: connect.login.user_name.as_ref().map(ToString::to_string),
-        keep_alive: connect.keep_alive,
+        keep_alive: keep_alive(shared, connect),
         clean_start: connect.clean_start,
-        session_expiry_interval: session_expiry_interval(connect),
+        session_expiry_interval: session_expiry_interval(shared, connect),
         receive_maximum: connect.properties.receive_maximum.unwrap_or(u16::MAX).min(shared.limits.maximum_inflight),
         will: connect.will.clone(),
     }
@@ -110,12 +123,16 @@ pub(crate) fn connection_info(shared: &Shared, connect: &Connect, address: Socke
 /// The CONNACK that lets a client in.
 pub(crate) fn welcome(
     shared: &Shared,
-    version: ProtocolVersion,
+    connect: &Connect,
     assigned: Option<&ClientIdentifier>,
     session_present: bool,
 ) -> ConnAck {
     let limits = &shared.limits;
+    let session_expiry_interval = session_expiry_interval(shared, connect);
+    let shortened = connect.properties.session_expiry_interval.is_some_and(|wanted| wanted != session_expiry_interval);
     let properties = ConnAckProperties {
+        session_expiry_interval: shortened.then_some(session_expiry_interval),
+        server_keep_alive: server_keep_alive(shared, connect),
         receive_maximum: Some(limits.receive_maximum),
         maximum_packet_size: u32::try_from(limits.maximum_packet_size).ok(),
         assigned_client_identifier: assigned.map(|client| ByteString::from(&**client)),
@@ -124,7 +141,7 @@ pub(crate) fn welcome(
         ..ConnAckProperties::default()
     };
     // MQTT 3.1 has no Session Present.
-    let session_present = session_present && version != ProtocolVersion::V31;
+    let session_present = session_present && connect.version != ProtocolVersion::V31;
     ConnAck { session_present, reason_code: ReasonCode::SUCCESS, properties }
 }
 

@@ -14,6 +14,7 @@ use crate::delivery::Delivery;
 use crate::outbox::Outbox;
 use crate::registry::{Ended, Registry};
 use crate::router::{RouteCache, Router, Touched};
+use crate::routing::RetainedTree;
 use crate::{Access, ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, Message, Record, Sequence};
 
 pub(crate) struct Shared {
@@ -36,7 +37,13 @@ pub(crate) struct PublishBatch {
     cache: RouteCache,
     records: Vec<Record>,
     touched: Touched,
+    /// The publisher is the broker's owner, whose retained messages are kept whatever there is already.
+    is_owner: bool,
 }
+
+/// A message that is not taken, because there are as many retained messages as the broker keeps.
+#[derive(Debug)]
+pub(crate) struct RetainedFull(pub(crate) Arc<Message>);
 
 impl Shared {
     pub(crate) fn new(limits: Limits, access: Access, journal: Arc<dyn Journal>) -> Self {
@@ -54,11 +61,12 @@ impl Shared {
         }
     }
 
-    /// Routes a message and adds it to the batch's records; returns how many sessions it goes to.
+    /// Routes a message and adds it to the batch's records; returns how many sessions it goes to. A message that would
+    /// be one retained message too many is not taken.
     ///
     /// A retained message is kept, routed and recorded under one lock: so the journal has the changes of a topic in
     /// the order in which they took effect, and whoever subscribes meanwhile gets the message in one way or the other.
-    pub(crate) fn publish(&self, batch: &mut PublishBatch, message: Message) -> u32 {
+    pub(crate) fn publish(&self, batch: &mut PublishBatch, message: Message) -> Result<u32, RetainedFull> {
         // What may wait for long, retained or in a queue, must not keep a whole read buffer alive.
         let may_wait = message.retain || message.qos != QoS::AtMostOnce;
         let message = Arc::new(if may_wait { message.detached() } else { message });
@@ -66,6 +74,8 @@ impl Shared {
         if let Some(retained) = &mut retained {
             if message.payload.is_empty() {
                 retained.clear(&message.topic);
+            } else if !batch.is_owner && !self.has_room_for(retained, &message) {
+                return Err(RetainedFull(message));
             } else {
                 retained.set(Arc::clone(&message));
             }
@@ -75,7 +85,16 @@ impl Shared {
         if retained.is_some() {
             self.journal.append(&mut batch.records);
         }
-        matched
+        Ok(matched)
+    }
+
+    /// Whether a retained message fits. One that makes the set no larger always does, or a set that the limits no
+    /// longer allow could not shrink.
+    fn has_room_for(&self, retained: &RetainedTree, message: &Message) -> bool {
+        let replaced = retained.of(&message.topic).map(|replaced| replaced.weight());
+        let grows = message.weight().saturating_sub(replaced.unwrap_or(0));
+        (replaced.is_some() || retained.len_of_clients() < self.limits.maximum_retained_messages)
+            && (grows == 0 || retained.bytes_of_clients() + grows <= self.limits.maximum_retained_bytes)
     }
 
     /// Hands the batch's records to the journal and wakes the subscribers; returns the sequence that covers it all.
@@ -88,10 +107,11 @@ impl Shared {
         sequence
     }
 
-    /// Routes and records a single message.
-    pub(crate) fn publish_one(&self, message: Message) -> Sequence {
-        let mut batch = PublishBatch::default();
-        self.publish(&mut batch, message);
+    /// Routes and records a single message of the owner's.
+    pub(crate) fn publish_own(&self, message: Message) -> Sequence {
+        let mut batch = PublishBatch { is_owner: true, ..PublishBatch::default() };
+        // The owner is never refused.
+        let _ = self.publish(&mut batch, message);
         self.finish(&mut batch)
     }
 
@@ -127,7 +147,7 @@ impl Shared {
             content_type: properties.content_type,
             ..PublishProperties::default()
         };
-        self.publish_one(Message {
+        let message = Message {
             topic: will.topic,
             payload: will.payload,
             qos: will.qos,
@@ -135,8 +155,18 @@ impl Shared {
             properties: (properties != PublishProperties::default()).then(|| Box::new(properties)),
             publisher: client.clone(),
             received: clock::now().wall,
-        });
-        self.record(EventKind::Will, Some(client), detail);
+        };
+        let mut batch = PublishBatch::default();
+        let published = self.publish(&mut batch, message);
+        self.finish(&mut batch);
+        match published {
+            Ok(_) => self.record(EventKind::Will, Some(client), detail),
+            Err(RetainedFull(message)) => {
+                self.counters.drop_messages(DropReason::RetainedFull, 1);
+                let detail = format!("its Will Message: {}", drop_detail(DropReason::RetainedFull, 1, &message.topic));
+                self.record(EventKind::Dropped, Some(client), detail);
+            }
+        }
     }
 
     /// Removes what a session that is over leaves in the tree and in its queue.

@@ -40,7 +40,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         if filter.shared().is_some() {
             return ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
         }
-        if filter.split('/').count() > limits.maximum_topic_levels {
+        if !limits.allows_levels(&filter) || filter.len() > limits.maximum_topic_length {
             return ReasonCode::QUOTA_EXCEEDED;
         }
         {

@@ -4,6 +4,8 @@ pub mod cli;
 
 mod addresses;
 mod error;
+mod limit_settings;
+mod quantity;
 mod server;
 mod settings;
 

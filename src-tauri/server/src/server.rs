@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nightjar_broker::{Access, Broker, Limits, Options};
+use nightjar_broker::{Access, Broker, Options};
 use nightjar_store::{Kept, Opened, SetAside, Store};
 use parking_lot::Mutex;
 
@@ -55,7 +55,7 @@ impl Server {
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         };
         let Kept { retained, ever_connected } = kept;
-        let broker_options = Options { limits: Limits::default(), access: settings.access };
+        let broker_options = Options { limits: settings.limits, access: settings.access };
         let broker = Broker::start(broker_options, Arc::clone(&store) as _, retained);
         let listeners = match listen {
             Some(addresses) => listen_exactly(&broker, &addresses),

@@ -5,12 +5,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use nightjar_broker::Access;
+use nightjar_broker::{Access, Limits};
 use nightjar_store::Durability;
 use serde::{Deserialize, Serialize};
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::SettingsError;
+use crate::limit_settings::{self, Fault, LimitsTable};
 
 /// The settings of a data directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Settings {
     pub port: u16,
     /// `durability = "power-loss"` (the default), `"crash"` or `"none"`: what an acknowledged message survives.
     pub durability: Durability,
+    /// `[limits]`: what clients may ask of the broker.
+    pub limits: Limits,
     /// `[window]`: what the user set about the window.
     pub window: WindowSettings,
 }
@@ -47,6 +50,7 @@ impl Default for Settings {
             access: Access::default(),
             port: 1883,
             durability: Durability::default(),
+            limits: Limits::default(),
             window: WindowSettings::default(),
         }
     }
@@ -59,6 +63,7 @@ struct File {
     access: Option<AccessName>,
     port: Option<u16>,
     durability: Option<DurabilityName>,
+    limits: LimitsTable,
     window: WindowSettings,
 }
 
@@ -101,12 +106,17 @@ impl Settings {
     }
 
     fn parse(text: &str, file: &Path) -> Result<Self, SettingsError> {
-        let parsed: File = toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start.min(text.len()));
-            let line = text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
-            let problem = error.message().lines().collect::<Vec<_>>().join(" ");
+        let invalid = |start: usize, problem: String| {
+            let before = &text.as_bytes()[..start.min(text.len())];
+            let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
             SettingsError::Invalid { file: file.to_owned(), line, problem }
+        };
+        let parsed: File = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            invalid(start, error.message().lines().collect::<Vec<_>>().join(" "))
         })?;
+        let limits =
+            limit_settings::read(&parsed.limits).map_err(|Fault { span, problem }| invalid(span.start, problem))?;
         let defaults = Self::default();
         Ok(Self {
             access: match parsed.access {
@@ -119,6 +129,7 @@ impl Settings {
                 Some(DurabilityName::Crash) => Durability::Crash,
                 Some(DurabilityName::None) => Durability::None,
             },
+            limits,
             window: parsed.window,
         })
     }
@@ -206,6 +217,8 @@ mod tests {
             ("\n\nprot = 1883", 3),
             ("durability = \"none\"\n[window]\ncolour = 1\n", 3),
             ("access = ", 1),
+            ("port = 1883\n\n[limits]\n# as large as it gets\nmaximum-packet-size = \"2 XB\"\n", 5),
+            ("[limits]\nreceive-maximum = 5\nmaximum-conections = 5\n", 3),
         ] {
             let Err(SettingsError::Invalid { line: found, problem, .. }) = load(text) else {
                 panic!("{text:?} was accepted");

@@ -12,9 +12,10 @@ use crate::Message;
 pub(crate) struct RetainedTree {
     root: Node,
     len: usize,
-    /// Those of server topics.
+    /// Those of the server's own topics.
     own: usize,
     bytes: usize,
+    own_bytes: usize,
 }
 
 /// A level of the tree. The depth is bounded by whoever inserts: the walks below recurse once a level.
@@ -40,6 +41,11 @@ impl RetainedTree {
         self.bytes
     }
 
+    /// Bytes that those weigh which are not the server's own.
+    pub(crate) const fn bytes_of_clients(&self) -> usize {
+        self.bytes - self.own_bytes
+    }
+
     /// Keeps the message for its topic; returns the one that it replaces [MQTT-3.3.1-5].
     pub(crate) fn set(&mut self, message: Arc<Message>) -> Option<Arc<Message>> {
         let mut node = &mut self.root;
@@ -49,11 +55,16 @@ impl RetainedTree {
             }
             node = node.children.get_mut(level).expect("inserted in the line above where it was missing");
         }
-        self.bytes += message.weight();
-        let is_own = message.topic.is_server_topic();
+        let weight = message.weight();
+        let is_own = is_own(&message.topic);
+        self.bytes += weight;
+        self.own_bytes += if is_own { weight } else { 0 };
         let replaced = node.message.replace(message);
         match &replaced {
-            Some(replaced) => self.bytes -= replaced.weight(),
+            Some(replaced) => {
+                self.bytes -= replaced.weight();
+                self.own_bytes -= if is_own { replaced.weight() } else { 0 };
+            }
             None => {
                 self.len += 1;
                 self.own += usize::from(is_own);
@@ -66,8 +77,11 @@ impl RetainedTree {
     pub(crate) fn clear(&mut self, topic: &str) -> Option<Arc<Message>> {
         let cleared = clear_below(&mut self.root, topic)?;
         self.len -= 1;
-        self.own -= usize::from(cleared.topic.is_server_topic());
         self.bytes -= cleared.weight();
+        if is_own(&cleared.topic) {
+            self.own -= 1;
+            self.own_bytes -= cleared.weight();
+        }
         Some(cleared)
     }
 
@@ -83,8 +97,17 @@ impl RetainedTree {
 
     /// Calls `found` for each message, the server's own left out.
     pub(crate) fn visit_all<'a>(&'a self, found: &mut impl FnMut(&'a Arc<Message>)) {
-        visit_rest(&self.root, true, found);
+        for (_, child) in self.root.children.iter().filter(|(name, _)| &***name != OWN) {
+            visit_rest(child, false, found);
+        }
     }
+}
+
+/// The first level of the server's own topics.
+const OWN: &str = "$SYS";
+
+fn is_own(topic: &str) -> bool {
+    topic.split('/').next() == Some(OWN)
 }
 
 fn clear_below(node: &mut Node, topic: &str) -> Option<Arc<Message>> {
@@ -178,6 +201,11 @@ mod tests {
         assert!(tree.clear("a").is_none());
         assert!(tree.clear("a/b").is_some());
         assert_eq!((tree.len(), tree.bytes()), (0, 0));
+        tree.set(message("$SYS/a", "1"));
+        tree.set(message("$SYS/a", "22"));
+        assert_eq!((tree.len(), tree.len_of_clients(), tree.bytes_of_clients()), (1, 0, 0));
+        tree.clear("$SYS/a");
+        assert_eq!((tree.bytes(), tree.bytes_of_clients()), (0, 0));
         assert!(tree.root.children.is_empty(), "no empty levels stay");
     }
 
