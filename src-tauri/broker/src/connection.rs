@@ -20,6 +20,7 @@ use crate::counters::add;
 use crate::delivery::Delivery;
 use crate::handshake::{self, Refusal};
 use crate::outbox::Outbox;
+use crate::pace::Pace;
 use crate::registry::{Claimed, Ended, Previous, Seat};
 use crate::session::{Acknowledge, Action, Close, Outgoing, Session};
 use crate::shared::{PublishBatch, RetainedFull, Shared};
@@ -41,7 +42,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut wire = Wire::new(reader, writer, shared.limits.maximum_packet_size);
+    let mut wire = Wire::new(reader, writer, shared.limits.maximum_packet_size, Arc::clone(&shared.counters));
     let Some(connect) = read_connect(&shared, &mut wire, address).await else {
         return;
     };
@@ -85,8 +86,7 @@ where
                 Err(violation) => return Err(Some(violation)),
             }
             match wire.turn(true).await {
-                Ok(Turned::Read(count)) => add(&shared.counters.bytes_in, count as u64),
-                Ok(Turned::Written(_)) => {}
+                Ok(Turned::Read(_) | Turned::Written(_)) => {}
                 Ok(Turned::End) | Err(_) => return Err(None),
             }
         }
@@ -187,7 +187,7 @@ async fn attend<R, W>(
         }
     };
     outbox.open();
-    add(&shared.counters.connections, 1);
+    shared.counters.connected(shared.registry.count().0);
     let detail = format!(
         "from {address}, MQTT {}, keep alive {} s{}{}",
         connect.version.name(),
@@ -197,6 +197,7 @@ async fn attend<R, W>(
     );
     shared.record(EventKind::Connected, Some(&client), detail);
 
+    let pace = Pace::new(&shared.limits, now.steady);
     let mut connection = Connection {
         progress: shared.journal.progress(),
         shared,
@@ -210,6 +211,9 @@ async fn attend<R, W>(
         due: Vec::new(),
         pending: VecDeque::new(),
         hold: None,
+        pace,
+        resume_at: None,
+        was_reading: true,
         actions,
         taken: Vec::new(),
         progressed: now.steady,
@@ -222,6 +226,14 @@ async fn attend<R, W>(
         None => connection.run().await,
     };
     connection.end(close).await;
+}
+
+/// Waits until reading goes on; for ever where it does.
+async fn resume(at: Option<std::time::Instant>) {
+    match at {
+        Some(at) => sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 pub(crate) struct Connection<R, W> {
@@ -241,6 +253,11 @@ pub(crate) struct Connection<R, W> {
     progress: watch::Receiver<Progress>,
     /// Nothing is read until the journal has reached this: the disk is slower than the client.
     hold: Option<Sequence>,
+    pace: Pace,
+    /// Nothing is read or decoded until then: the client sends faster than it may.
+    resume_at: Option<std::time::Instant>,
+    /// Something was read the last time round.
+    was_reading: bool,
     /// Filled by the session and emptied by [`Self::perform`], to reuse its memory.
     actions: Vec<Action>,
     taken: Vec<Delivery>,
@@ -254,12 +271,20 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let (seat, outbox) = (Arc::clone(&self.seat), Arc::clone(&self.outbox));
         let timer = sleep_until(self.next_look(clock::now()));
         tokio::pin!(timer);
+        // A client need not wait for CONNACK: what it sent with CONNECT is here already (3.1.4).
+        if let Some(close) = self.decode_input(clock::now()) {
+            return close;
+        }
         loop {
             if let Some(close) = self.fill_output(clock::now()) {
                 return close;
             }
-            let read =
-                self.wire.unwritten() < OUTPUT_LIMIT && self.pending.len() < PENDING_LIMIT && self.hold.is_none();
+            let read = self.may_read();
+            if read && !self.was_reading {
+                self.session.heard(clock::now());
+            }
+            self.was_reading = read;
+            let resume_at = self.resume_at;
             let follow_journal = !self.pending.is_empty() || self.hold.is_some();
             let wants_deliveries = self.wire.unwritten() < OUTPUT_HIGH;
             let outcome = tokio::select! {
@@ -271,7 +296,6 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     Ok(Turned::Read(count)) => self.take_input(clock::now(), count),
                     Ok(Turned::Written(count)) => {
                         self.progressed = clock::now().steady;
-                        add(&self.shared.counters.bytes_out, count as u64);
                         add(&self.card.bytes_out, count as u64);
                         None
                     }
@@ -281,6 +305,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     )),
                     Err(error) => Some(Close::lost(ReasonCode::UNSPECIFIED_ERROR, format!("the connection failed: {error}"))),
                 },
+                () = resume(resume_at) => self.decode_input(clock::now()),
                 () = outbox.filled(), if wants_deliveries => None,
                 changed = self.progress.changed(), if follow_journal => match changed {
                     Ok(()) => self.acknowledge(clock::now()),
@@ -299,6 +324,14 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         }
     }
 
+    /// Whether what the client sends is read: not while something else has to catch up with it.
+    fn may_read(&self) -> bool {
+        self.wire.unwritten() < OUTPUT_LIMIT
+            && self.pending.len() < PENDING_LIMIT
+            && self.hold.is_none()
+            && self.resume_at.is_none()
+    }
+
     /// When to look at deadlines again. Packets move the Keep Alive's deadline without touching the timer.
     fn next_look(&self, now: Moment) -> Instant {
         let latest = now.steady + LOOK_AROUND.min(self.shared.limits.stall_timeout);
@@ -312,6 +345,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 ReasonCode::QUOTA_EXCEEDED,
                 format!("the client read nothing for {seconds} s while messages waited for it"),
             ));
+        }
+        if !self.may_read() {
+            self.session.heard(now);
         }
         self.session.handle_timeout(now, &mut self.actions);
         self.perform(now)
@@ -347,13 +383,23 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         None
     }
 
-    /// Handles the packets of one read as one batch.
     fn take_input(&mut self, now: Moment, count: usize) -> Option<Close> {
-        add(&self.shared.counters.bytes_in, count as u64);
         add(&self.card.bytes_in, count as u64);
+        self.decode_input(now)
+    }
+
+    /// Handles the packets of one read as one batch, as many as the client's pace allows; the rest waits.
+    fn decode_input(&mut self, now: Moment) -> Option<Close> {
         let close = loop {
+            self.resume_at = self.pace.ready_at(now.steady);
+            if self.resume_at.is_some() {
+                break None;
+            }
+            let before = self.wire.undecoded();
             match self.wire.decode() {
                 Ok(Some(packet)) => {
+                    let is_publish = matches!(packet, Packet::Publish(_));
+                    self.pace.took(before - self.wire.undecoded(), is_publish, now.steady);
                     self.session.handle_packet(now, packet, &mut self.actions);
                     if let Some(close) = self.perform(now) {
                         break Some(close);
@@ -393,6 +439,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 Action::Deliver(outgoing) => self.deliver(&outgoing),
                 Action::Publish { topic, publish, acknowledge } => {
                     add(&self.shared.counters.messages_in, 1);
+                    add(&self.shared.counters.payload_in, publish.payload.len() as u64);
                     add(&self.card.messages_in, 1);
                     let message = Message {
                         topic,
@@ -449,6 +496,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         };
         if self.wire.publish(&view).is_ok() {
             add(&self.shared.counters.messages_out, 1);
+            add(&self.shared.counters.payload_out, message.payload.len() as u64);
             add(&self.card.messages_out, 1);
         } else {
             // As if the client had got it [MQTT-3.1.2-25].

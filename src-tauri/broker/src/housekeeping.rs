@@ -7,6 +7,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use crate::EventKind;
 use crate::clock;
+use crate::counters::add;
 use crate::registry::Due;
 use crate::shared::Shared;
 use crate::sys_topics::SysTopics;
@@ -48,6 +49,7 @@ fn handle_due(shared: &Shared) {
             Due::Expired(ended) => {
                 let client = ended.client.clone();
                 shared.end_session(*ended);
+                add(&shared.counters.expired_sessions, 1);
                 shared.record(
                     EventKind::Expired,
                     Some(&client),

@@ -24,6 +24,7 @@ mod limits;
 mod listener;
 mod message;
 mod outbox;
+mod pace;
 mod registry;
 mod router;
 mod routing;
@@ -32,6 +33,7 @@ mod shared;
 mod subscribing;
 mod sys_topics;
 mod timestamp;
+mod token_bucket;
 mod wire;
 
 pub use access::Access;

@@ -22,7 +22,7 @@ pub(crate) struct Shared {
     pub(crate) access: RwLock<Access>,
     pub(crate) router: Router,
     pub(crate) registry: Registry,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) journal: Arc<dyn Journal>,
     /// Outboxes with drops to report, each once.
     dropping: Mutex<Vec<Arc<Outbox>>>,
@@ -52,7 +52,7 @@ impl Shared {
             access: RwLock::new(access),
             router: Router::default(),
             registry: Registry::default(),
-            counters: Counters::default(),
+            counters: Arc::default(),
             journal,
             dropping: Mutex::default(),
             stopping: CancellationToken::new(),

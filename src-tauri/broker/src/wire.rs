@@ -1,11 +1,14 @@
 //! A connection's two byte streams and their buffers.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use nightjar_mqtt::{Decoder, Packet, ProtocolVersion, PublishView, Violation};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::counters::{Counters, add};
 
 /// Bytes of a block that is read into, and so the most that one read takes.
 const READ_SIZE: usize = 64 << 10;
@@ -20,6 +23,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(crate) struct Wire<R, W> {
     reader: R,
     writer: W,
+    traffic: Traffic,
     decoder: Decoder,
     input: BytesMut,
     output: BytesMut,
@@ -28,15 +32,42 @@ pub(crate) struct Wire<R, W> {
     pub(crate) maximum_packet_size: usize,
 }
 
+/// Packets since the last read or write, which are counted in one go.
+struct Traffic {
+    counters: Arc<Counters>,
+    packets_in: u64,
+    packets_out: u64,
+}
+
+impl Traffic {
+    fn count(&mut self) {
+        for (counter, packets) in [
+            (&self.counters.packets_in, std::mem::take(&mut self.packets_in)),
+            (&self.counters.packets_out, std::mem::take(&mut self.packets_out)),
+        ] {
+            if packets > 0 {
+                add(counter, packets);
+            }
+        }
+    }
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        self.count();
+    }
+}
+
 /// A packet that is larger than the client takes, or than any could be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotSent;
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
-    pub(crate) fn new(reader: R, writer: W, maximum_packet_size: usize) -> Self {
+    pub(crate) fn new(reader: R, writer: W, maximum_packet_size: usize, counters: Arc<Counters>) -> Self {
         Self {
             reader,
             writer,
+            traffic: Traffic { counters, packets_in: 0, packets_out: 0 },
             decoder: Decoder::new(maximum_packet_size),
             input: BytesMut::new(),
             output: BytesMut::new(),
@@ -47,7 +78,14 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
 
     /// The next packet that is whole.
     pub(crate) fn decode(&mut self) -> Result<Option<Packet>, Violation> {
-        self.decoder.decode(&mut self.input)
+        let packet = self.decoder.decode(&mut self.input)?;
+        self.traffic.packets_in += u64::from(packet.is_some());
+        Ok(packet)
+    }
+
+    /// Bytes that came and are not decoded yet.
+    pub(crate) fn undecoded(&self) -> usize {
+        self.input.len()
     }
 
     /// The version that CONNECT named, also where the rest of it was malformed.
@@ -73,6 +111,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
             self.output.truncate(before);
             return Err(NotSent);
         }
+        self.traffic.packets_out += 1;
         Ok(())
     }
 
@@ -84,6 +123,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
             self.output.truncate(before);
             return Err(NotSent);
         }
+        self.traffic.packets_out += 1;
         Ok(())
     }
 
@@ -100,16 +140,21 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
                 if written == 0 {
                     return Err(io::ErrorKind::WriteZero.into());
                 }
+                add(&self.traffic.counters.bytes_out, written as u64);
+                self.traffic.count();
                 if self.output.is_empty() && self.output.capacity() > KEPT_CAPACITY {
                     self.output = BytesMut::new();
                 }
                 Ok(Turned::Written(written))
             }
             count = self.reader.read_buf(&mut self.input), if read => {
-                Ok(match count? {
-                    0 => Turned::End,
-                    count => Turned::Read(count),
-                })
+                let count = count?;
+                if count == 0 {
+                    return Ok(Turned::End);
+                }
+                add(&self.traffic.counters.bytes_in, count as u64);
+                self.traffic.count();
+                Ok(Turned::Read(count))
             }
             else => std::future::pending().await,
         }
@@ -117,6 +162,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
 
     /// Writes what is left, tells the client that this was all, and lets it read it, all within a bound.
     pub(crate) async fn farewell(mut self) {
+        let unwritten = self.output.len();
         let last_words = async {
             self.writer.write_all_buf(&mut self.output).await?;
             self.writer.shutdown().await?;
@@ -130,6 +176,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
         };
         // A client that does not read its last packet, or keeps sending, has had its time.
         let _ = tokio::time::timeout(FAREWELL, last_words).await;
+        add(&self.traffic.counters.bytes_out, (unwritten - self.output.len()) as u64);
     }
 }
 
@@ -153,7 +200,7 @@ mod tests {
     async fn small_messages_that_come_one_by_one_share_their_blocks() {
         let (mut client, broker) = tokio::io::duplex(1 << 10);
         let (reader, writer) = tokio::io::split(broker);
-        let mut wire = Wire::new(reader, writer, 1 << 10);
+        let mut wire = Wire::new(reader, writer, 1 << 10, Arc::default());
         wire.decoder = Decoder::for_version(ProtocolVersion::V311, 1 << 10);
         let mut kept = Vec::new();
         for _ in 0..500 {

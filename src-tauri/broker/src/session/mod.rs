@@ -91,6 +91,11 @@ impl Session {
         }
     }
 
+    /// Counts the Keep Alive from now on: what the client sent meanwhile was left unread in its socket.
+    pub(crate) const fn heard(&mut self, now: Moment) {
+        self.link.heard(now.steady);
+    }
+
     /// Takes a packet from the client.
     pub(crate) fn handle_packet(&mut self, now: Moment, packet: Packet, actions: &mut Vec<Action>) {
         self.link.heard(now.steady);
