@@ -18,7 +18,7 @@ use crate::counters::Totals;
 use crate::session::Close;
 use crate::shared::Shared;
 use crate::{
-    Access, ClientIdentifier, EventKind, Journal, Limits, Message, Sequence, clock, connection, housekeeping, listener,
+    Access, ClientIdentifier, EventKind, Journal, Limits, Message, Sequence, clock, entrance, housekeeping, listener,
 };
 
 /// How long connections have to end when the broker stops.
@@ -105,7 +105,7 @@ impl Broker {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        connection::serve(Arc::clone(&self.shared), reader, writer, address).await;
+        entrance::serve(Arc::clone(&self.shared), reader, writer, address).await;
     }
 
     pub fn access(&self) -> Access {
@@ -115,6 +115,7 @@ impl Broker {
     /// Changes who may connect; who is connected and no longer may is disconnected.
     pub fn set_access(&self, access: Access) {
         *self.shared.access.write() = access;
+        self.shared.flapping.forgive_addresses();
         let detail = match access {
             Access::ThisComputer => "only programs on this computer may connect",
             Access::Anyone => "anyone on the network may connect, without a password",

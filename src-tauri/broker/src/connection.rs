@@ -1,4 +1,4 @@
-//! One connection from its first byte to its last: the task that joins a socket, a session, the router and the journal.
+//! One connection from CONNACK to its last byte: the task that joins a socket, a session, the router and the journal.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -7,18 +7,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nightjar_mqtt::{
-    Connect, Disconnect, DisconnectProperties, Packet, ProtocolVersion, PublishView, QoS, ReasonCode, Violation, Will,
+    Connect, Disconnect, DisconnectProperties, Packet, ProtocolVersion, PublishView, QoS, ReasonCode, Will,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use tracing::Instrument;
 
 use crate::client_card::ClientCard;
 use crate::clock::{self, Moment};
 use crate::counters::add;
 use crate::delivery::Delivery;
-use crate::handshake::{self, Refusal};
+use crate::handshake;
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::registry::{Claimed, Ended, Previous, Seat};
@@ -36,100 +35,8 @@ const PENDING_LIMIT: usize = 16_384;
 /// How often a connection looks after its deadlines at the latest.
 const LOOK_AROUND: Duration = Duration::from_secs(30);
 
-/// Serves a connection until it ends.
-pub(crate) async fn serve<R, W>(shared: Arc<Shared>, reader: R, writer: W, address: SocketAddr)
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let mut wire = Wire::new(reader, writer, shared.limits.maximum_packet_size, Arc::clone(&shared.counters));
-    let Some(connect) = read_connect(&shared, &mut wire, address).await else {
-        return;
-    };
-    wire.version = connect.version;
-    wire.maximum_packet_size = connect.properties.maximum_packet_size.map_or(usize::MAX, |size| size as usize);
-    match handshake::admit(&shared, &connect, address) {
-        Ok((client, assigned)) => {
-            let span = tracing::info_span!("client", id = &*client);
-            attend(shared, wire, connect, client, assigned, address).instrument(span).await;
-        }
-        Err(refusal) => {
-            let client = ClientIdentifier::new(&connect.client_identifier);
-            refuse(&shared, Some(&client), address, &refusal);
-            // A CONNACK that does not fit the client's own limit is left out: the closed connection says enough.
-            let _ = wire.send(&Packet::ConnAck(Box::new(handshake::refusal(&refusal))));
-            wire.farewell().await;
-        }
-    }
-}
-
-fn refuse(shared: &Shared, client: Option<&ClientIdentifier>, address: SocketAddr, refusal: &Refusal) {
-    add(&shared.counters.refused_connections, 1);
-    let client = client.filter(|client| !client.is_empty());
-    shared.record(EventKind::Refused, client, format!("from {address}: {}: {}", refusal.reason, refusal.detail));
-}
-
-/// Waits for CONNECT; `None` where it did not come, which is then on record.
-async fn read_connect<R, W>(shared: &Shared, wire: &mut Wire<R, W>, address: SocketAddr) -> Option<Box<Connect>>
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let reading = async {
-        loop {
-            match wire.decode() {
-                Ok(Some(Packet::Connect(connect))) => return Ok(connect),
-                Ok(Some(other)) => {
-                    return Err(Some(Violation::FirstPacketNotConnect { packet: other.packet_type() }));
-                }
-                Ok(None) => {}
-                Err(violation) => return Err(Some(violation)),
-            }
-            match wire.turn(true).await {
-                Ok(Turned::Read(_) | Turned::Written(_)) => {}
-                Ok(Turned::End) | Err(_) => return Err(None),
-            }
-        }
-    };
-    let outcome = tokio::select! {
-        outcome = tokio::time::timeout(shared.limits.connect_timeout, reading) => outcome,
-        () = shared.stopping.cancelled() => return None,
-    };
-    match outcome {
-        Ok(Ok(connect)) => Some(connect),
-        Ok(Err(Some(violation))) => {
-            add(&shared.counters.refused_connections, 1);
-            let reason = violation.reason_code();
-            shared.record(EventKind::Violation, None, format!("from {address}: {reason}: {violation}"));
-            // Whoever said CONNECT in a version that has a word for it is told. An unknown version is answered in the
-            // form of 3.1.1, which its client most likely reads [MQTT-3.1.2-2].
-            let known = wire.decoded_version();
-            if known == Some(ProtocolVersion::V5) || reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
-                wire.version = known.unwrap_or(ProtocolVersion::V311);
-                let refusal = Refusal { reason, detail: violation.to_string() };
-                let _ = wire.send(&Packet::ConnAck(Box::new(handshake::refusal(&refusal))));
-                while matches!(wire.turn(false).await, Ok(Turned::Written(_))) && wire.unwritten() > 0 {}
-            }
-            None
-        }
-        // Somebody only looked whether the port is open.
-        Ok(Err(None)) if !wire.has_input() => None,
-        Ok(Err(None)) => {
-            let detail = "the connection ended before CONNECT was whole".to_owned();
-            refuse(shared, None, address, &Refusal { reason: ReasonCode::MALFORMED_PACKET, detail });
-            None
-        }
-        Err(_elapsed) => {
-            let seconds = shared.limits.connect_timeout.as_secs();
-            let detail = format!("no whole CONNECT came within {seconds} s [MQTT-3.1.4-1]");
-            refuse(shared, None, address, &Refusal { reason: ReasonCode::MAXIMUM_CONNECT_TIME, detail });
-            None
-        }
-    }
-}
-
 /// Claims the session, runs the connection, and gives the session back.
-async fn attend<R, W>(
+pub(crate) async fn attend<R, W>(
     shared: Arc<Shared>,
     wire: Wire<R, W>,
     mut connect: Box<Connect>,
@@ -153,6 +60,11 @@ async fn attend<R, W>(
         )
     };
     let clean_start = connect.clean_start;
+    if shared.registry.is_connected(&client) == Some(true)
+        && let Some(pause) = shared.flapping.taken_over(&client, address, now.steady)
+    {
+        shared.record(EventKind::Refused, Some(&client), pause);
+    }
     let Claimed { seat, previous } =
         shared.registry.claim(&client, address, clean_start, takeover, &new_outbox, &new_card).await;
 

@@ -31,9 +31,6 @@ pub(crate) fn admit(
     if connect.properties.authentication_method.is_some() {
         return refuse(ReasonCode::BAD_AUTHENTICATION_METHOD, "no enhanced authentication is set up [MQTT-4.12.0-1]");
     }
-    if shared.registry.count().0 >= shared.limits.maximum_connections {
-        return refuse(ReasonCode::SERVER_BUSY, "the broker has as many connections as it allows");
-    }
     if let Some(will) = &connect.will {
         if is_reserved(&will.topic) {
             return refuse(ReasonCode::NOT_AUTHORIZED, "the Will Topic begins with $SYS, which is the broker's own");

@@ -36,7 +36,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             () = shared.stopping.cancelled() => return,
             () = due => handle_due(&shared),
             () = shared.registry.deadlines_changed.notified() => {}
-            _ = report.tick() => shared.report_drops(),
+            _ = report.tick() => {
+                shared.report_drops();
+                shared.report_admission(clock::now());
+            }
             _ = announce.tick() => sys_topics.announce(&shared, clock::now()),
         }
     }

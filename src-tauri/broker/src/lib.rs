@@ -8,6 +8,7 @@
 //! ```
 
 mod access;
+mod admission;
 mod broker;
 mod client_card;
 mod client_identifier;
@@ -16,7 +17,9 @@ mod connection;
 mod counters;
 mod delivery;
 mod drop_reason;
+mod entrance;
 mod event;
+mod flapping;
 mod handshake;
 mod housekeeping;
 mod journal;
@@ -25,6 +28,7 @@ mod listener;
 mod message;
 mod outbox;
 mod pace;
+mod pauses;
 mod registry;
 mod router;
 mod routing;

@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::connection;
+use crate::entrance;
 use crate::shared::Shared;
 
 /// Connections that the kernel holds until they are accepted.
@@ -59,5 +59,5 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, address: SocketAddr) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
     let (reader, writer) = stream.into_split();
-    connection::serve(shared, reader, writer, address).await;
+    entrance::serve(shared, reader, writer, address).await;
 }

@@ -346,6 +346,12 @@ impl Registry {
         pairs.iter().map(|(card, outbox)| card.info(outbox)).collect()
     }
 
+    /// Whether a client is connected; `None` where it has no session.
+    pub(crate) fn is_connected(&self, client: &str) -> Option<bool> {
+        let clients = &*self.clients.lock();
+        clients.entries.get(client).map(|entry| matches!(entry.place, Place::Held(_)))
+    }
+
     /// A client's card and outbox.
     pub(crate) fn find(&self, client: &str) -> Option<(Arc<ClientCard>, Arc<Outbox>)> {
         let clients = &*self.clients.lock();

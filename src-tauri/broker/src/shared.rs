@@ -8,9 +8,11 @@ use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::{Admission, LackOfRoom};
 use crate::clock::{self, Moment};
-use crate::counters::Counters;
+use crate::counters::{Counters, add};
 use crate::delivery::Delivery;
+use crate::flapping::{Flapping, Over};
 use crate::outbox::Outbox;
 use crate::registry::{Ended, Registry};
 use crate::router::{RouteCache, Router, Touched};
@@ -22,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) access: RwLock<Access>,
     pub(crate) router: Router,
     pub(crate) registry: Registry,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) flapping: Flapping,
     pub(crate) counters: Arc<Counters>,
     pub(crate) journal: Arc<dyn Journal>,
     /// Outboxes with drops to report, each once.
@@ -48,6 +52,8 @@ pub(crate) struct RetainedFull(pub(crate) Arc<Message>);
 impl Shared {
     pub(crate) fn new(limits: Limits, access: Access, journal: Arc<dyn Journal>) -> Self {
         Self {
+            admission: Arc::new(Admission::new(&limits)),
+            flapping: Flapping::new(&limits),
             limits,
             access: RwLock::new(access),
             router: Router::default(),
@@ -202,6 +208,26 @@ impl Shared {
                 let detail = drop_detail(reason, tally.count, &tally.example);
                 self.record(EventKind::Dropped, Some(outbox.client()), detail);
             }
+        }
+    }
+
+    /// Reports the connections that there was no room for, and the pauses that are over.
+    pub(crate) fn report_admission(&self, now: Moment) {
+        let LackOfRoom { crowded_out, turned_away } = self.admission.take_lack_of_room();
+        if crowded_out > 0 {
+            add(&self.counters.refused_connections, crowded_out);
+            let detail =
+                format!("{crowded_out} connections that had not said CONNECT were closed to make room for new ones");
+            self.record(EventKind::Refused, None, detail);
+        }
+        if turned_away > 0 {
+            let detail = format!(
+                "{turned_away} connects were refused: the broker has as many connections or sessions as it allows"
+            );
+            self.record(EventKind::Refused, None, detail);
+        }
+        for Over { client, detail } in self.flapping.settle(now.steady) {
+            self.record(EventKind::Broker, client.as_ref(), detail);
         }
     }
 

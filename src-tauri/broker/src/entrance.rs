@@ -1,0 +1,235 @@
+//! From a socket's first byte to a client that is let in, or to a refusal that says why.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use nightjar_mqtt::{Connect, Packet, ProtocolVersion, ReasonCode, Violation};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::Instrument;
+
+use crate::admission::{Full, Ticket};
+use crate::counters::add;
+use crate::handshake::{self, Refusal};
+use crate::shared::Shared;
+use crate::wire::{Turned, Wire};
+use crate::{ClientIdentifier, EventKind, clock, connection};
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve<R, W>(shared: Arc<Shared>, reader: R, writer: W, address: SocketAddr)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    add(&shared.counters.sockets, 1);
+    let mut ticket = shared.admission.arrive(address);
+    let wire = Wire::new(reader, writer, shared.limits.maximum_packet_size, Arc::clone(&shared.counters));
+    let Some(Welcome { wire, connect, client, assigned }) = receive(&shared, wire, &mut ticket, address).await else {
+        return;
+    };
+    let span = tracing::info_span!("client", id = &*client);
+    connection::attend(shared, wire, connect, client, assigned, address).instrument(span).await;
+}
+
+/// A client that is let in.
+struct Welcome<R, W> {
+    wire: Wire<R, W>,
+    connect: Box<Connect>,
+    client: ClientIdentifier,
+    /// The broker chose the client identifier.
+    assigned: bool,
+}
+
+/// Waits for CONNECT and answers it where the client is not let in; `None` also where the connection had to make room
+/// for another.
+async fn receive<R, W>(
+    shared: &Shared,
+    mut wire: Wire<R, W>,
+    ticket: &mut Ticket,
+    address: SocketAddr,
+) -> Option<Welcome<R, W>>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let crowded_out = ticket.crowded_out();
+    let read = tokio::select! {
+        biased;
+        () = crowded_out.cancelled() => return None,
+        () = shared.stopping.cancelled() => return None,
+        connect = read_connect(shared, &mut wire) => connect,
+    };
+    let failure = match read {
+        Ok(connect) => {
+            add(&shared.counters.connects, 1);
+            wire.version = connect.version;
+            wire.maximum_packet_size = connect.properties.maximum_packet_size.map_or(usize::MAX, |size| size as usize);
+            match admit(shared, &connect, ticket, address) {
+                Ok((client, assigned)) => return Some(Welcome { wire, connect, client, assigned }),
+                Err(Refused { refusal, blame }) => {
+                    Failure { client: Some(connect.client_identifier), says: Some(refusal), blame }
+                }
+            }
+        }
+        Err(Unread::Violation(violation)) => {
+            let reason = violation.reason_code();
+            let detail = format!("from {address}: {reason}: {violation}");
+            // Whoever said CONNECT in a version that has a word for it is told. An unknown version is answered in the
+            // form of 3.1.1, which its client most likely reads [MQTT-3.1.2-2].
+            let known = wire.decoded_version();
+            let tells = known == Some(ProtocolVersion::V5) || reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION;
+            wire.version = known.unwrap_or(ProtocolVersion::V311);
+            let says = tells.then(|| Refusal { reason, detail: violation.to_string() });
+            Failure { client: None, says, blame: Blame::Address(EventKind::Violation, detail) }
+        }
+        // Somebody only looked whether the port is open.
+        Err(Unread::Closed) if !wire.has_input() => return None,
+        Err(Unread::Closed) => {
+            let reason = ReasonCode::MALFORMED_PACKET;
+            let detail = format!("from {address}: {reason}: the connection ended before CONNECT was whole");
+            Failure { client: None, says: None, blame: Blame::Address(EventKind::Refused, detail) }
+        }
+        Err(Unread::Late) => {
+            let reason = ReasonCode::MAXIMUM_CONNECT_TIME;
+            let seconds = shared.limits.connect_timeout.as_secs();
+            let detail = format!("from {address}: {reason}: no whole CONNECT came within {seconds} s [MQTT-3.1.4-1]");
+            Failure { client: None, says: None, blame: Blame::Address(EventKind::Refused, detail) }
+        }
+    };
+    let Failure { client, says, blame } = failure;
+    add(&shared.counters.refused_connections, 1);
+    let client = client.filter(|client| !client.is_empty()).map(|client| ClientIdentifier::new(&client));
+    blame.record(shared, client.as_ref(), address);
+    if let Some(refusal) = says {
+        // A CONNACK that does not fit the client's own limit is left out: the closed connection says enough.
+        let _ = wire.send(&Packet::ConnAck(Box::new(handshake::refusal(&refusal))));
+        tokio::select! {
+            biased;
+            () = crowded_out.cancelled() => {}
+            () = wire.farewell() => {}
+        }
+    }
+    None
+}
+
+/// A connection that comes to nothing.
+struct Failure {
+    client: Option<bytestring::ByteString>,
+    /// What the client is told, where it can be.
+    says: Option<Refusal>,
+    blame: Blame,
+}
+
+/// Whose fault it is, which decides what is on record.
+enum Blame {
+    /// The address's: an event of that kind, and after too many of them a pause.
+    Address(EventKind, String),
+    /// Nobody's: what there is room for is only counted, and reported together.
+    Nobody,
+    /// Not said again: the pause is on record.
+    Known,
+}
+
+impl Blame {
+    fn record(self, shared: &Shared, client: Option<&ClientIdentifier>, address: SocketAddr) {
+        match self {
+            Self::Address(kind, detail) => {
+                let now = clock::now().steady;
+                if shared.flapping.pause_of_address(address, now).is_some() {
+                    return;
+                }
+                shared.record(kind, client, detail);
+                if let Some(pause) = shared.flapping.failed(address, now) {
+                    shared.record(EventKind::Refused, None, pause);
+                }
+            }
+            Self::Nobody => shared.admission.count_turned_away(),
+            Self::Known => {}
+        }
+    }
+}
+
+/// A CONNECT that is refused, and why.
+struct Refused {
+    refusal: Refusal,
+    blame: Blame,
+}
+
+impl Refused {
+    /// Says that the client is to wait, which the pause's own event says to everybody else.
+    fn paused(rest: std::time::Duration, what: &str) -> Self {
+        let seconds = rest.as_secs() + 1;
+        let detail = format!("{what}: try again in {seconds} s");
+        Self { refusal: Refusal { reason: ReasonCode::CONNECTION_RATE_EXCEEDED, detail }, blame: Blame::Known }
+    }
+}
+
+/// Who is let in, and under which name.
+fn admit(
+    shared: &Shared,
+    connect: &Connect,
+    ticket: &mut Ticket,
+    address: SocketAddr,
+) -> Result<(ClientIdentifier, bool), Refused> {
+    let now = clock::now().steady;
+    if let Some(rest) = shared.flapping.pause_of_address(address, now) {
+        return Err(Refused::paused(rest, "too many connects from this address failed"));
+    }
+    let blame = |refusal: Refusal| {
+        let detail = format!("from {address}: {}: {}", refusal.reason, refusal.detail);
+        Refused { refusal, blame: Blame::Address(EventKind::Refused, detail) }
+    };
+    let quota = |reason, detail: &str| Refusal { reason, detail: detail.to_owned() };
+    let (client, assigned) = handshake::admit(shared, connect, address).map_err(blame)?;
+    let is_connected = shared.registry.is_connected(&client);
+    if is_connected == Some(true)
+        && let Some(rest) = shared.flapping.pause_of_client(&client, now)
+    {
+        return Err(Refused::paused(rest, "another device is connected with the same client identifier"));
+    }
+    if is_connected.is_none() && shared.registry.count().1 >= shared.limits.maximum_sessions {
+        let refusal = quota(ReasonCode::QUOTA_EXCEEDED, "the broker has as many sessions as it allows");
+        return Err(Refused { refusal, blame: Blame::Nobody });
+    }
+    match ticket.connect() {
+        Ok(()) => Ok((client, assigned)),
+        Err(Full::InAll) => {
+            let refusal = quota(ReasonCode::SERVER_BUSY, "the broker has as many connections as it allows");
+            Err(Refused { refusal, blame: Blame::Nobody })
+        }
+        Err(Full::FromAddress) => {
+            let detail = "there are as many connections from this address as the broker allows";
+            Err(blame(quota(ReasonCode::QUOTA_EXCEEDED, detail)))
+        }
+    }
+}
+
+/// Why no CONNECT was read.
+enum Unread {
+    Violation(Violation),
+    Closed,
+    Late,
+}
+
+async fn read_connect<R, W>(shared: &Shared, wire: &mut Wire<R, W>) -> Result<Box<Connect>, Unread>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let reading = async {
+        loop {
+            match wire.decode().map_err(Unread::Violation)? {
+                Some(Packet::Connect(connect)) => return Ok(connect),
+                Some(other) => {
+                    let packet = other.packet_type();
+                    return Err(Unread::Violation(Violation::FirstPacketNotConnect { packet }));
+                }
+                None => {}
+            }
+            match wire.turn(true).await {
+                Ok(Turned::Read(_) | Turned::Written(_)) => {}
+                Ok(Turned::End) | Err(_) => return Err(Unread::Closed),
+            }
+        }
+    };
+    tokio::time::timeout(shared.limits.connect_timeout, reading).await.unwrap_or(Err(Unread::Late))
+}

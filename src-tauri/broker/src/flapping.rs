@@ -1,0 +1,110 @@
+//! Who connects in vain again and again, and who takes the session of whom: both are told to wait.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::pauses::{Paused, Pauses, Rule};
+use crate::{ClientIdentifier, Limits};
+
+const FAILURES_WITHIN: Duration = Duration::from_secs(60);
+const TAKEOVERS_WITHIN: Duration = Duration::from_secs(300);
+
+#[derive(Debug)]
+pub(crate) struct Flapping {
+    addresses: Option<Mutex<Pauses<IpAddr>>>,
+    clients: Option<Mutex<Pauses<ClientIdentifier>>>,
+}
+
+/// A pause that is over.
+#[derive(Debug)]
+pub(crate) struct Over {
+    pub(crate) client: Option<ClientIdentifier>,
+    pub(crate) detail: String,
+}
+
+impl Flapping {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let rule = |faults: NonZeroU32, window| Rule {
+            faults: faults.get() as usize,
+            window,
+            first: limits.first_pause,
+            longest: limits.longest_pause,
+        };
+        Self {
+            addresses: limits
+                .maximum_failed_connects
+                .map(|faults| Mutex::new(Pauses::new(rule(faults, FAILURES_WITHIN)))),
+            clients: limits.maximum_takeovers.map(|faults| Mutex::new(Pauses::new(rule(faults, TAKEOVERS_WITHIN)))),
+        }
+    }
+
+    /// How much longer an address is paused; the attempt is counted.
+    pub(crate) fn pause_of_address(&self, address: SocketAddr, now: Instant) -> Option<Duration> {
+        self.addresses.as_ref()?.lock().refuse(&address.ip().to_canonical(), now)
+    }
+
+    /// How much longer a client identifier is paused; the attempt is counted.
+    pub(crate) fn pause_of_client(&self, client: &ClientIdentifier, now: Instant) -> Option<Duration> {
+        self.clients.as_ref()?.lock().refuse(client, now)
+    }
+
+    /// Notes that a connect failed; says so where a pause begins.
+    pub(crate) fn failed(&self, address: SocketAddr, now: Instant) -> Option<String> {
+        let address = address.ip().to_canonical();
+        // Every program on this computer has this address: one that fails must not lock the others out.
+        if address.is_loopback() {
+            return None;
+        }
+        let Paused { faults, within, pause } = self.addresses.as_ref()?.lock().fault(&address, now)?;
+        Some(format!(
+            "{faults} connects from {address} failed within {} s: more are refused for {} s",
+            within.as_secs(),
+            pause.as_secs(),
+        ))
+    }
+
+    /// Notes that one connection took the session of another that was still there; says so where a pause begins.
+    pub(crate) fn taken_over(&self, client: &ClientIdentifier, by: SocketAddr, now: Instant) -> Option<String> {
+        let Paused { faults, within, pause } = self.clients.as_ref()?.lock().fault(client, now)?;
+        Some(format!(
+            "two devices use the same client identifier, or one does not see that it is connected: {faults} takeovers \
+             within {} s, the last one from {by}. Who comes in the next {} s is refused while the other is connected. \
+             Give each device its own client identifier",
+            within.as_secs(),
+            pause.as_secs(),
+        ))
+    }
+
+    /// The pauses that are over since this was last asked.
+    pub(crate) fn settle(&self, now: Instant) -> Vec<Over> {
+        let addresses = self.addresses.as_ref().map(|pauses| pauses.lock().settle(now)).unwrap_or_default();
+        let clients = self.clients.as_ref().map(|pauses| pauses.lock().settle(now)).unwrap_or_default();
+        let addresses = addresses.into_iter().map(|(address, refused)| Over {
+            client: None,
+            detail: format!("the pause of {address} is over: {}", refusals(refused)),
+        });
+        let clients = clients.into_iter().map(|(client, refused)| Over {
+            client: Some(client),
+            detail: format!("the pause of the client identifier is over: {}", refusals(refused)),
+        });
+        addresses.chain(clients).collect()
+    }
+
+    /// Ends the pauses of addresses: the rules changed, and who failed may get in now.
+    pub(crate) fn forgive_addresses(&self) {
+        if let Some(addresses) = &self.addresses {
+            addresses.lock().clear();
+        }
+    }
+}
+
+fn refusals(count: u64) -> String {
+    match count {
+        0 => "nobody was refused meanwhile".to_owned(),
+        1 => "1 connect was refused meanwhile".to_owned(),
+        count => format!("{count} connects were refused meanwhile"),
+    }
+}
