@@ -22,6 +22,7 @@ pub struct Peer {
     buffer: BytesMut,
     version: ProtocolVersion,
     next_identifier: PacketIdentifier,
+    deadline: Duration,
 }
 
 impl Peer {
@@ -39,7 +40,13 @@ impl Peer {
             buffer: BytesMut::new(),
             version,
             next_identifier: PacketIdentifier::FIRST,
+            deadline: DEADLINE,
         })
+    }
+
+    /// How long it waits for what has to come; [`DEADLINE`] where nothing else is said.
+    pub const fn set_deadline(&mut self, deadline: Duration) {
+        self.deadline = deadline;
     }
 
     /// A connection with a clean session and without keep alive.
@@ -88,7 +95,23 @@ impl Peer {
     /// # Errors
     /// Where none comes by the deadline, or the connection ends.
     pub fn receive(&mut self) -> anyhow::Result<Packet> {
-        self.receive_within(DEADLINE)?.context("the broker closed the connection")
+        self.receive_until_end()?.context("the broker closed the connection")
+    }
+
+    /// The next packet as the bytes that came, fixed header and all, for what a decoder does not show.
+    ///
+    /// # Errors
+    /// Where none comes by the deadline, or the connection ends.
+    pub fn receive_bytes(&mut self) -> anyhow::Result<Bytes> {
+        let end = Instant::now() + self.deadline;
+        loop {
+            if let Some(length) = packet_length(&self.buffer)
+                && self.buffer.len() >= length
+            {
+                return Ok(self.buffer.split_to(length).freeze());
+            }
+            ensure!(self.read(end)?, "the broker closed the connection");
+        }
     }
 
     /// That the broker closes the connection; the packets that came before are returned.
@@ -97,30 +120,45 @@ impl Peer {
     /// Where it stays open until the deadline.
     pub fn expect_end(&mut self) -> anyhow::Result<Vec<Packet>> {
         let mut packets = Vec::new();
-        while let Some(packet) = self.receive_within(DEADLINE)? {
+        while let Some(packet) = self.receive_until_end()? {
             packets.push(packet);
         }
         Ok(packets)
     }
 
-    /// `None` at the end of the connection.
-    fn receive_within(&mut self, deadline: Duration) -> anyhow::Result<Option<Packet>> {
-        let end = Instant::now() + deadline;
+    /// The next packet; `None` at the end of the connection.
+    ///
+    /// # Errors
+    /// Where neither comes by the deadline.
+    pub fn receive_until_end(&mut self) -> anyhow::Result<Option<Packet>> {
+        let end = Instant::now() + self.deadline;
         loop {
             if let Some(packet) = self.decoder.decode(&mut self.buffer)? {
                 return Ok(Some(packet));
             }
+            if !self.read(end)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits for bytes; `false` at the end of the connection.
+    fn read(&mut self, end: Instant) -> anyhow::Result<bool> {
+        loop {
             let left = end.saturating_duration_since(Instant::now());
-            ensure!(!left.is_zero(), "no packet came within {deadline:?}");
+            ensure!(!left.is_zero(), "nothing came within {:?}", self.deadline);
             self.stream.set_read_timeout(Some(left))?;
             let mut chunk = [0; 16 * 1024];
             match self.stream.read(&mut chunk) {
-                Ok(0) => return Ok(None),
-                Ok(length) => self.buffer.extend_from_slice(&chunk[..length]),
+                Ok(0) => return Ok(false),
+                Ok(length) => {
+                    self.buffer.extend_from_slice(&chunk[..length]);
+                    return Ok(true);
+                }
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // A broker that closes with bytes of ours unread resets the connection.
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(false),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -259,11 +297,24 @@ impl Peer {
         self.stream
     }
 
-    fn take_identifier(&mut self) -> PacketIdentifier {
+    /// A Packet Identifier for a packet of the test's own making.
+    pub const fn take_identifier(&mut self) -> PacketIdentifier {
         let identifier = self.next_identifier;
         self.next_identifier = identifier.next();
         identifier
     }
+}
+
+/// Bytes of the whole packet that `bytes` begin with; `None` where its fixed header is not complete.
+fn packet_length(bytes: &[u8]) -> Option<usize> {
+    let mut length = 0;
+    for (index, &byte) in bytes.iter().skip(1).take(4).enumerate() {
+        length |= usize::from(byte & 0x7F) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Some(2 + index + length);
+        }
+    }
+    None
 }
 
 /// A CONNECT with a clean session and without keep alive.
