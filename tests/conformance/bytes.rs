@@ -44,7 +44,8 @@ pub(crate) fn variable_byte_integer(mut value: usize) -> Vec<u8> {
 /// A CONNECT whose every field can be wrong.
 #[derive(Clone, Debug)]
 pub(crate) struct RawConnect {
-    version: ProtocolVersion,
+    /// Whose form it has, whatever level it names.
+    pub(crate) version: ProtocolVersion,
     pub(crate) name: Vec<u8>,
     pub(crate) level: u8,
     pub(crate) flags: u8,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use nightjar_mqtt::{
-    ConnAck, Connect, Packet, ProtocolVersion, Publish, QoS, Subscribe, SubscribeProperties, Subscription,
-    SubscriptionOptions, TopicFilter, Will, WillProperties,
+    ConnAck, Connect, Packet, ProtocolVersion, Publish, PublishProperties, QoS, Subscribe, SubscribeProperties,
+    Subscription, SubscriptionOptions, TopicFilter, Will, WillProperties,
 };
 use nightjar_tests::{Peer, connect};
 
@@ -156,6 +156,16 @@ pub(crate) trait Conversation {
         identifier: Option<u32>,
     ) -> anyhow::Result<()>;
 
+    /// Publishes with properties, and goes through the whole handshake as [`Peer::publish_acknowledged`] does.
+    fn publish_with(
+        &mut self,
+        topic: &str,
+        payload: &str,
+        qos: QoS,
+        retain: bool,
+        properties: PublishProperties,
+    ) -> anyhow::Result<()>;
+
     /// That the next message is this one.
     fn expect_message(&mut self, topic: &str, payload: &str) -> anyhow::Result<Publish>;
 
@@ -187,6 +197,27 @@ impl Conversation for Peer {
             }
             other => bail!("not the SUBACK: {other:?}"),
         }
+    }
+
+    fn publish_with(
+        &mut self,
+        topic: &str,
+        payload: &str,
+        qos: QoS,
+        retain: bool,
+        properties: PublishProperties,
+    ) -> anyhow::Result<()> {
+        let packet_identifier = (qos != QoS::AtMostOnce).then(|| self.take_identifier());
+        self.send(&Packet::Publish(Publish {
+            dup: false,
+            qos,
+            retain,
+            topic: Some(topic.parse_topic()?),
+            packet_identifier,
+            properties: Some(Box::new(properties)),
+            payload: payload.to_owned().into(),
+        }))?;
+        packet_identifier.map_or(Ok(()), |identifier| self.expect_acknowledged(identifier, qos))
     }
 
     fn expect_message(&mut self, topic: &str, payload: &str) -> anyhow::Result<Publish> {

@@ -103,14 +103,24 @@ impl Peer {
     /// # Errors
     /// Where none comes by the deadline, or the connection ends.
     pub fn receive_bytes(&mut self) -> anyhow::Result<Bytes> {
+        self.receive_bytes_until_end()?.context("the broker closed the connection")
+    }
+
+    /// The same; `None` at the end of the connection.
+    ///
+    /// # Errors
+    /// Where neither comes by the deadline.
+    pub fn receive_bytes_until_end(&mut self) -> anyhow::Result<Option<Bytes>> {
         let end = Instant::now() + self.deadline;
         loop {
             if let Some(length) = packet_length(&self.buffer)
                 && self.buffer.len() >= length
             {
-                return Ok(self.buffer.split_to(length).freeze());
+                return Ok(Some(self.buffer.split_to(length).freeze()));
             }
-            ensure!(self.read(end)?, "the broker closed the connection");
+            if !self.read(end)? {
+                return Ok(None);
+            }
         }
     }
 
@@ -227,9 +237,17 @@ impl Peer {
         qos: QoS,
         retain: bool,
     ) -> anyhow::Result<()> {
-        let Some(packet_identifier) = self.publish(topic, payload, qos, retain)? else {
-            return Ok(());
-        };
+        match self.publish(topic, payload, qos, retain)? {
+            Some(packet_identifier) => self.expect_acknowledged(packet_identifier, qos),
+            None => Ok(()),
+        }
+    }
+
+    /// Goes through the handshake of a PUBLISH of QoS 1 or 2 that was sent.
+    ///
+    /// # Errors
+    /// Where the broker does not acknowledge it.
+    pub fn expect_acknowledged(&mut self, packet_identifier: PacketIdentifier, qos: QoS) -> anyhow::Result<()> {
         let answer = |packet: Packet| match packet {
             Packet::PubAck(answer) | Packet::PubRec(answer) | Packet::PubComp(answer)
                 if answer.packet_identifier == packet_identifier && !answer.reason_code.is_error() =>

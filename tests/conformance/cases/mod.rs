@@ -1,15 +1,57 @@
 //! The cases, by chapter.
 
-pub(crate) mod acknowledgements;
-pub(crate) mod framing;
-pub(crate) mod ping;
-pub(crate) mod strings;
-pub(crate) mod subscribe;
-pub(crate) mod unsubscribe;
+mod acknowledgements;
+mod aliases;
+mod auth;
+mod capabilities;
+mod connack;
+mod connect;
+mod disconnect;
+mod expiry;
+mod flow_control;
+mod framing;
+mod keep_alive;
+mod ordering;
+mod packet_size;
+mod ping;
+mod publish;
+mod retained;
+mod sessions;
+mod shared;
+mod strings;
+mod subscribe;
+mod topics;
+mod unsubscribe;
+mod wills;
 
 use crate::case::Case;
 
+/// Cases that wait for a timer of the specification come first, so that the others fill their time.
 pub(crate) fn all() -> Vec<Case> {
-    [framing::CASES, strings::CASES, acknowledgements::CASES, subscribe::CASES, unsubscribe::CASES, ping::CASES]
-        .concat()
+    [
+        keep_alive::CASES,
+        expiry::CASES,
+        sessions::CASES,
+        wills::CASES,
+        acknowledgements::CASES,
+        framing::CASES,
+        strings::CASES,
+        connect::CASES,
+        connack::CASES,
+        capabilities::CASES,
+        packet_size::CASES,
+        publish::CASES,
+        retained::CASES,
+        aliases::CASES,
+        subscribe::CASES,
+        unsubscribe::CASES,
+        ping::CASES,
+        disconnect::CASES,
+        auth::CASES,
+        ordering::CASES,
+        topics::CASES,
+        shared::CASES,
+        flow_control::CASES,
+    ]
+    .concat()
 }

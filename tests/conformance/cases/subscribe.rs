@@ -11,7 +11,8 @@ use crate::stage::{Conversation, Stage};
 cases! {
     BOTH: suback_answers, no_filter, reserved_options, qos_3, many_filters, granted_qos, delivered_qos,
         replaced_subscription, replacing_loses_nothing;
-    ONLY_5: no_local, no_local_of_shared, retain_handling_3, replacing_options, identifier_0;
+    ONLY_5: no_local, no_local_of_shared, retain_handling_3, replacing_options, identifier_0,
+        refused_subscriptions;
 }
 
 /// Sends a SUBSCRIBE of raw filters and options, and returns the SUBACK.
@@ -203,4 +204,25 @@ fn no_local_of_shared(stage: &Stage) -> anyhow::Result<()> {
     drop(peer);
     let filter = string(format!("$share/group/{}", stage.topic("t")));
     stage.expect_refused_bytes("a", &packet(0x82, &[&[0, 1], &[0], &filter, &[0x04]]), "No Local of a shared one")
+}
+
+/// A subscription that is not granted is refused with a code that SUBACK has, beside others that are granted.
+fn refused_subscriptions(stage: &Stage) -> anyhow::Result<()> {
+    let levels = stage.topic(&"/".repeat(1_000));
+    for refused in ["$share/+/t", &levels, "$SYS/#", "$share/group"] {
+        let mut peer = stage.join("a")?;
+        let good = string(stage.topic("t"));
+        peer.send_bytes(&packet(0x82, &[&[0, 1], &[0], &good, &[1], &string(refused), &[1], &good, &[2]]))?;
+        // The decoder takes no other codes.
+        match peer.receive_until_end()? {
+            Some(Packet::SubAck(answer)) => {
+                let codes: Vec<_> = answer.reason_codes.iter().map(|code| code.0).collect();
+                ensure!(matches!(codes[..], [1, _, 2]), "{refused}: SUBACK with {codes:02X?}");
+            }
+            Some(Packet::Disconnect(answer)) if answer.reason_code.is_error() => {}
+            None => {}
+            other => bail!("{refused}: {other:?}"),
+        }
+    }
+    Ok(())
 }
