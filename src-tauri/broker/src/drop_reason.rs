@@ -53,4 +53,9 @@ impl DropReason {
             Self::SessionEnded => "session ended",
         }
     }
+
+    /// The name as a level of a topic: `$SYS/broker/dropped/queue-full`.
+    pub(crate) fn topic_level(self) -> String {
+        self.name().replace(' ', "-")
+    }
 }

@@ -14,21 +14,27 @@ use crate::sys_topics::SysTopics;
 
 /// How often drops become events.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// How often `$SYS` is brought up to date.
-const ANNOUNCE_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs until the broker stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut report = interval(REPORT_EVERY);
     report.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut announce = interval(ANNOUNCE_EVERY);
-    announce.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut sys_topics = SysTopics::default();
+    let mut announce = shared.limits.sys_interval.map(interval);
+    if let Some(announce) = &mut announce {
+        announce.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    let mut sys_topics = SysTopics::new(clock::now());
     loop {
         let deadline = shared.registry.next_deadline();
         let due = async {
             match deadline {
                 Some(deadline) => sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let announcing = async {
+            match &mut announce {
+                Some(announce) => drop(announce.tick().await),
                 None => std::future::pending().await,
             }
         };
@@ -40,7 +46,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 shared.report_drops();
                 shared.report_admission(clock::now());
             }
-            _ = announce.tick() => sys_topics.announce(&shared, clock::now()),
+            () = announcing => sys_topics.announce(&shared, clock::now()),
         }
     }
 }

@@ -25,6 +25,7 @@ mod housekeeping;
 mod journal;
 mod limits;
 mod listener;
+mod load_average;
 mod message;
 mod outbox;
 mod pace;

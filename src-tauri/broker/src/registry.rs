@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use nightjar_mqtt::Will;
@@ -141,6 +142,16 @@ pub(crate) struct Ended {
     pub(crate) card: Arc<ClientCard>,
     /// A delayed Will Message, which is due at the latest when the session ends [MQTT-3.1.3-9].
     pub(crate) will: Option<Box<Will>>,
+}
+
+/// What all sessions together hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Queues {
+    /// Messages that wait to be sent, and the bytes that they weigh; one that waits for two clients counts twice.
+    pub(crate) waiting: usize,
+    pub(crate) waiting_bytes: usize,
+    /// Messages that were sent and wait for an acknowledgement.
+    pub(crate) inflight: usize,
 }
 
 impl Registry {
@@ -339,11 +350,25 @@ impl Registry {
 
     /// Everything that is known of every client, in no order.
     pub(crate) fn infos(&self) -> Vec<ClientInfo> {
-        let pairs: Vec<_> = {
-            let clients = &*self.clients.lock();
-            clients.entries.values().map(|entry| (Arc::clone(&entry.card), Arc::clone(&entry.outbox))).collect()
-        };
-        pairs.iter().map(|(card, outbox)| card.info(outbox)).collect()
+        self.pairs().iter().map(|(card, outbox)| card.info(outbox)).collect()
+    }
+
+    /// What the queues of all sessions hold.
+    pub(crate) fn queues(&self) -> Queues {
+        let mut queues = Queues::default();
+        for (card, outbox) in self.pairs() {
+            let waiting = outbox.waiting();
+            queues.waiting += waiting.messages;
+            queues.waiting_bytes += waiting.bytes;
+            queues.inflight += card.inflight.load(Ordering::Relaxed) as usize;
+        }
+        queues
+    }
+
+    /// Every card and outbox, to be looked at without holding up the registry.
+    fn pairs(&self) -> Vec<(Arc<ClientCard>, Arc<Outbox>)> {
+        let clients = &*self.clients.lock();
+        clients.entries.values().map(|entry| (Arc::clone(&entry.card), Arc::clone(&entry.outbox))).collect()
     }
 
     /// Whether a client is connected; `None` where it has no session.

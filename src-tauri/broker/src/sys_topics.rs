@@ -6,29 +6,65 @@ use bytes::Bytes;
 use nightjar_mqtt::{QoS, TopicName};
 
 use crate::clock::Moment;
+use crate::load_average::LoadAverage;
 use crate::shared::Shared;
-use crate::{ClientIdentifier, Message};
+use crate::{ClientIdentifier, DropReason, Message, Totals};
 
 /// The publisher of `$SYS`.
 const PUBLISHER: &str = "$SYS";
 
-/// What was announced last, so that only changes are.
-#[derive(Debug, Default)]
+/// One of the totals.
+type Count = fn(&Totals) -> u64;
+
+/// Counts whose averages are published, by the name between `load/` and the period.
+const LOADS: [(&str, Count); 9] = [
+    ("messages/received", |totals| totals.packets_in),
+    ("messages/sent", |totals| totals.packets_out),
+    ("publish/received", |totals| totals.messages_in),
+    ("publish/sent", |totals| totals.messages_out),
+    ("publish/dropped", Totals::dropped_in_all),
+    ("bytes/received", |totals| totals.bytes_in),
+    ("bytes/sent", |totals| totals.bytes_out),
+    ("sockets", |totals| totals.sockets),
+    ("connections", |totals| totals.connects),
+];
+
+/// What was announced last, so that only changes are, and what becomes of the averages.
+#[derive(Debug)]
 pub(crate) struct SysTopics {
-    announced: HashMap<&'static str, String>,
+    announced: HashMap<String, String>,
+    loads: [LoadAverage; LOADS.len()],
+    updated: Moment,
 }
 
 impl SysTopics {
+    /// The averages begin at `now`.
+    pub(crate) fn new(now: Moment) -> Self {
+        Self { announced: HashMap::new(), loads: Default::default(), updated: now }
+    }
+
     /// Publishes the values that changed, retained.
     pub(crate) fn announce(&mut self, shared: &Shared, now: Moment) {
-        for (topic, value) in values(shared, now) {
-            if self.announced.get(topic) == Some(&value) {
+        let totals = shared.counters.totals();
+        let passed = now.steady.saturating_duration_since(self.updated.steady);
+        self.updated = now;
+        for (load, (_, count)) in self.loads.iter_mut().zip(LOADS) {
+            load.update(count(&totals), passed);
+        }
+        let mut values = values(shared, &totals, now);
+        for (load, (name, _)) in self.loads.iter().zip(LOADS) {
+            for (average, (period, _)) in load.averages().into_iter().zip(LoadAverage::PERIODS) {
+                values.push((format!("load/{name}/{period}"), format!("{average:.2}")));
+            }
+        }
+        for (name, value) in values {
+            if self.announced.get(&name) == Some(&value) {
                 continue;
             }
-            let Ok(name) = TopicName::new(topic) else { continue };
-            self.announced.insert(topic, value.clone());
+            let Ok(topic) = TopicName::new(format!("$SYS/broker/{name}")) else { continue };
+            self.announced.insert(name, value.clone());
             shared.announce(Message {
-                topic: name,
+                topic,
                 payload: Bytes::from(value),
                 qos: QoS::AtMostOnce,
                 retain: true,
@@ -40,27 +76,47 @@ impl SysTopics {
     }
 }
 
-fn values(shared: &Shared, now: Moment) -> Vec<(&'static str, String)> {
-    let totals = shared.counters.totals();
+fn values(shared: &Shared, totals: &Totals, now: Moment) -> Vec<(String, String)> {
     let (connected, sessions) = shared.registry.count();
+    let disconnected = sessions - connected;
     let (retained, retained_bytes) = {
         let retained = shared.router.retained.read();
         (retained.len(), retained.bytes())
     };
+    let queues = shared.registry.queues();
+    let stored = retained + queues.waiting;
     let uptime = (now.steady - shared.started.steady).as_secs();
-    vec![
-        ("$SYS/broker/version", format!("Nightjar {}", env!("CARGO_PKG_VERSION"))),
-        ("$SYS/broker/uptime", format!("{uptime} seconds")),
-        ("$SYS/broker/clients/connected", connected.to_string()),
-        ("$SYS/broker/clients/disconnected", (sessions - connected).to_string()),
-        ("$SYS/broker/clients/total", sessions.to_string()),
-        ("$SYS/broker/messages/received", totals.messages_in.to_string()),
-        ("$SYS/broker/messages/sent", totals.messages_out.to_string()),
-        ("$SYS/broker/publish/messages/dropped", totals.dropped_in_all().to_string()),
-        ("$SYS/broker/bytes/received", totals.bytes_in.to_string()),
-        ("$SYS/broker/bytes/sent", totals.bytes_out.to_string()),
-        ("$SYS/broker/retained messages/count", retained.to_string()),
-        ("$SYS/broker/retained messages/bytes", retained_bytes.to_string()),
-        ("$SYS/broker/subscriptions/count", shared.router.subscription_count().to_string()),
-    ]
+    let numbers = [
+        ("clients/connected", connected as u64),
+        ("clients/active", connected as u64),
+        ("clients/disconnected", disconnected as u64),
+        ("clients/inactive", disconnected as u64),
+        ("clients/total", sessions as u64),
+        ("clients/maximum", totals.most_connected),
+        ("clients/expired", totals.expired_sessions),
+        ("messages/received", totals.packets_in),
+        ("messages/sent", totals.packets_out),
+        ("messages/inflight", queues.inflight as u64),
+        ("messages/stored", stored as u64),
+        ("store/messages/count", stored as u64),
+        ("store/messages/bytes", (retained_bytes + queues.waiting_bytes) as u64),
+        ("publish/messages/received", totals.messages_in),
+        ("publish/messages/sent", totals.messages_out),
+        ("publish/messages/dropped", totals.dropped_in_all()),
+        ("publish/bytes/received", totals.payload_in),
+        ("publish/bytes/sent", totals.payload_out),
+        ("bytes/received", totals.bytes_in),
+        ("bytes/sent", totals.bytes_out),
+        ("retained messages/count", retained as u64),
+        ("retained messages/bytes", retained_bytes as u64),
+        ("subscriptions/count", shared.router.subscription_count() as u64),
+        ("shared_subscriptions/count", 0),
+        ("connections/refused", totals.refused_connections),
+    ];
+    let words =
+        [("version", format!("Nightjar {}", env!("CARGO_PKG_VERSION"))), ("uptime", format!("{uptime} seconds"))];
+    let dropped = DropReason::ALL.into_iter().zip(totals.dropped);
+    let dropped = dropped.map(|(reason, count)| (format!("dropped/{}", reason.topic_level()), count.to_string()));
+    let numbers = numbers.into_iter().map(|(name, value)| (name.to_owned(), value.to_string()));
+    words.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(numbers).chain(dropped).collect()
 }

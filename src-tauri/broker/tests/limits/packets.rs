@@ -1,0 +1,88 @@
+//! Packets, windows and queues.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_too_large_ends_the_connection_before_it_has_come() {
+    let house = house_with(Limits { maximum_packet_size: 1_000, ..Limits::default() });
+    let mut client = house.client(V5, "client").await;
+    client.publish_acknowledged("a", &"x".repeat(900)).await;
+    // PUBLISH with a Remaining Length of 1,000: 1,003 bytes in all, of which only the header comes.
+    client.send_bytes(&[0x30, 0xE8, 0x07]).await;
+    client.expect_disconnect(ReasonCode::PACKET_TOO_LARGE).await;
+    assert!(house.event(EventKind::Violation).await.detail.contains("1003"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_too_large_is_no_exception() {
+    let house = house_with(Limits { maximum_packet_size: 1_000, ..Limits::default() });
+    let mut peer = house.peer();
+    peer.send_bytes(&[0x10, 0xE8, 0x07]).await;
+    peer.expect_eof().await;
+    assert!(house.event(EventKind::Violation).await.detail.contains("1003"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_messages_on_the_way_than_receive_maximum_end_the_connection() {
+    let house = house_with(Limits { receive_maximum: 2, ..Limits::default() });
+    house.journal.hold();
+    let mut client = house.client(V5, "client").await;
+    for number in 1..=3 {
+        client.publish(message(Q1, number, "a", "x")).await;
+    }
+    client.expect_disconnect(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED).await;
+    assert_eq!(house.journal.payloads().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_alias_above_the_maximum_ends_the_connection() {
+    let house = house_with(Limits { topic_alias_maximum: 2, ..Limits::default() });
+    let mut client = house.client(V5, "client").await;
+    let aliased = |alias| {
+        let properties = PublishProperties { topic_alias: Some(alias), ..PublishProperties::default() };
+        Publish { properties: Some(Box::new(properties)), ..message(Q0, 0, "a", "x") }
+    };
+    client.publish(aliased(2)).await;
+    client.expect_silence().await;
+    client.publish(aliased(3)).await;
+    client.expect_disconnect(ReasonCode::TOPIC_ALIAS_INVALID).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_on_the_way_to_a_client_than_the_window_allows() {
+    let house = house_with(Limits { maximum_inflight: 2, ..Limits::default() });
+    let mut subscriber = house.client(V311, "subscriber").await;
+    subscriber.subscribe("a", Q1).await;
+    let mut publisher = house.client(V311, "publisher").await;
+    for payload in ["1", "2", "3"] {
+        publisher.publish_acknowledged("a", payload).await;
+    }
+    let first = subscriber.expect_payload("1").await;
+    subscriber.expect_payload("2").await;
+    subscriber.expect_silence().await;
+    assert_eq!(house.broker.client("subscriber").unwrap().queued, 1);
+    subscriber.send(Packet::PubAck(acknowledgement(first.packet_identifier.unwrap().value()))).await;
+    subscriber.expect_payload("3").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_of_a_client_that_is_away_is_bounded_in_messages_and_bytes() {
+    let limits = [
+        Limits { maximum_queued_messages: 3, ..Limits::default() },
+        Limits { maximum_queued_bytes: 3 * (128 + 1 + 100), ..Limits::default() },
+    ];
+    for limits in limits {
+        let house = house_with(limits);
+        let (mut client, _) = house.connect(resume(V311, "away", 0)).await;
+        client.subscribe("a", Q1).await;
+        client.disconnect().await;
+        let mut publisher = house.client(V311, "publisher").await;
+        for _ in 0..5 {
+            publisher.publish_acknowledged("a", &"x".repeat(100)).await;
+        }
+        let event = house.event(EventKind::Dropped).await;
+        assert_eq!(event.client.as_deref(), Some("away"));
+        assert_eq!(dropped(&house, DropReason::QueueFull), 2);
+        assert_eq!(house.broker.client("away").unwrap().queued, 3);
+    }
+}
