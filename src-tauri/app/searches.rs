@@ -103,6 +103,7 @@ fn search_of(query: &HistoryQuery) -> Result<Search, Fault> {
         text: query.text.clone(),
         from: query.from.map(timestamp),
         to: query.to.map(timestamp),
+        ..Search::default()
     })
 }
 

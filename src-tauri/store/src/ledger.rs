@@ -9,8 +9,9 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavi
 use crate::history::read_message;
 use crate::names::{ClientNumbers, Slot, TopicNumbers};
 use crate::open::Kept;
+use crate::postings::{self, Entry, SEGMENT, Tail, segment_of, segments};
 use crate::topics::Topics;
-use crate::{properties, schema};
+use crate::{oldest, properties, schema};
 
 /// The writing connection, and what is known of the tables so that they need not be asked.
 #[derive(Debug)]
@@ -19,8 +20,12 @@ pub(crate) struct Ledger {
     topics: TopicNumbers,
     clients: ClientNumbers,
     ends: Ends,
+    /// Messages up to here are counted in `topic.messages`.
+    counted_through: i64,
+    tail: Arc<Tail>,
     /// For the batch at hand; kept for their allocations.
     slots: Vec<Slot>,
+    entries: Vec<Entry>,
     retained: HashMap<i64, Option<i64>>,
     column: Vec<u8>,
 }
@@ -56,32 +61,68 @@ pub(crate) struct Extent {
 }
 
 impl Ledger {
-    /// Takes over a database of the newest version, and counts what was not counted when it was left.
+    /// Takes over a database of the newest version, counts what was not counted when it was left, and reads the tail.
     pub(crate) fn new(mut connection: Connection) -> rusqlite::Result<Self> {
         connection.set_prepared_statement_cache_capacity(64);
-        count_topics(&mut connection)?;
-        let next = |table: &str| -> rusqlite::Result<i64> {
-            let last: Option<i64> =
-                connection.query_row(&format!("SELECT max(id) FROM {table}"), (), |row| row.get(0))?;
-            Ok(last.unwrap_or(0) + 1)
+        let counted_through = count_topics(&mut connection)?;
+        let last = |table: &str| -> rusqlite::Result<i64> {
+            connection.query_row(&format!("SELECT coalesce(max(id), 0) FROM {table}"), (), |row| row.get(0))
         };
-        let next_message = next("message")?;
-        let next_event = next("event")?;
+        // The newest messages may be deleted, but a number is never given twice.
+        let next_message = last("message")?.max(last("held")?).max(counted_through) + 1;
+        let next_event = last("event")? + 1;
         let block = connection.query_row(
             "SELECT min(time_us), max(time_us) FROM message WHERE id >= ?1",
             [next_message / schema::BLOCK * schema::BLOCK],
             |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?)),
         )?;
         let block = block.map(|(earliest, latest)| Span { earliest, latest });
-        Ok(Self {
+        let mut ledger = Self {
             connection,
             topics: TopicNumbers::default(),
             clients: ClientNumbers::default(),
             ends: Ends { next_message, next_event, block },
+            counted_through,
+            tail: Arc::default(),
             slots: Vec::new(),
+            entries: Vec::new(),
             retained: HashMap::new(),
             column: Vec::new(),
-        })
+        };
+        ledger.read_tail()?;
+        Ok(ledger)
+    }
+
+    /// Reads what no segment lists, and seals what is due: a database of an older version has no segments at all.
+    fn read_tail(&mut self) -> rusqlite::Result<()> {
+        let sealed: Option<i64> = self.connection.query_row("SELECT max(number) FROM segment", (), |row| row.get(0))?;
+        let first: Option<i64> = self.connection.query_row(
+            "SELECT min(id) FROM message WHERE id >= ?1",
+            [sealed.map_or(0, |sealed| (sealed + 1) * SEGMENT)],
+            |row| row.get(0),
+        )?;
+        let next = self.ends.next_message;
+        self.tail.begin(segment_of(first.unwrap_or(next)) * SEGMENT);
+        let Some(first) = first else { return Ok(()) };
+        for ids in segments(&(first..=next - 1)) {
+            {
+                let mut select = self
+                    .connection
+                    .prepare_cached("SELECT id, topic_id, client_id FROM message WHERE id BETWEEN ?1 AND ?2")?;
+                let mut rows = select.query((ids.start(), ids.end()))?;
+                while let Some(row) = rows.next()? {
+                    let (id, topic, client) = row.try_into()?;
+                    self.entries.push(Entry { topic, client });
+                    self.tail.extend(id, self.entries.drain(..));
+                }
+            }
+            if *ids.end() == next - 1 {
+                // Ids that were given to messages which are gone count for the segment.
+                self.tail.extend(next, []);
+            }
+            self.seal()?;
+        }
+        Ok(())
     }
 
     /// Commits the records as one transaction, or leaves the tables as they were.
@@ -89,6 +130,7 @@ impl Ledger {
         let ends = self.ends;
         let known = self.topics.len();
         self.slots.clear();
+        self.entries.clear();
         self.retained.clear();
         match self.write(records) {
             Ok(()) => {
@@ -97,6 +139,7 @@ impl Ledger {
                     topic.uncounted += 1;
                     topic.last_message = id;
                 }
+                self.tail.extend(ends.next_message, self.entries.drain(..));
                 Ok(())
             }
             Err(error) => {
@@ -144,6 +187,7 @@ impl Ledger {
                             Some(span)
                         };
                         self.slots.push(slot);
+                        self.entries.push(Entry { topic, client });
                     }
                     Record::Event(event) => {
                         let client = match &event.client {
@@ -195,6 +239,7 @@ impl Ledger {
             set_counted_through(&transaction, self.ends.next_message - 1)?;
         }
         transaction.commit()?;
+        self.counted_through = self.ends.next_message - 1;
         self.topics.set_counted();
         if self.topics.are_too_many() {
             self.topics.clear();
@@ -207,29 +252,31 @@ impl Ledger {
         self.topics.are_too_many()
     }
 
-    /// Deletes the oldest messages that no topic retains, up to `count`, and their blocks. Returns the topics that
-    /// lost messages, and how many each.
-    pub(crate) fn drop_oldest(&mut self, count: i64) -> rusqlite::Result<Vec<(String, u64)>> {
-        self.write_counts()?;
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let chosen = "SELECT id FROM message WHERE id NOT IN (SELECT message_id FROM retained) ORDER BY id LIMIT ?1";
-        let lost = {
-            let mut select = transaction.prepare_cached(&format!(
-                "SELECT topic.id, topic.name, count(*) FROM message JOIN topic ON topic.id = topic_id
-                 WHERE message.id IN ({chosen}) GROUP BY topic.id"
-            ))?;
-            let rows = select.query_map([count], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?)))?;
-            rows.collect::<rusqlite::Result<Vec<(i64, String, u64)>>>()?
-        };
-        {
-            let mut update = transaction.prepare_cached("UPDATE topic SET messages = messages - ?2 WHERE id = ?1")?;
-            for (topic, _, count) in &lost {
-                update.execute((topic, *count as i64))?;
-            }
+    /// Seals what is due.
+    pub(crate) fn seal(&mut self) -> rusqlite::Result<()> {
+        while self.tail.is_due() {
+            postings::seal(&mut self.connection, &self.tail)?;
         }
-        transaction.execute(&format!("DELETE FROM message WHERE id IN ({chosen})"), [count])?;
+        Ok(())
+    }
+
+    /// Deletes the oldest messages, up to `count`. Those that topics retain are held beside the history. Returns the
+    /// topics that lost messages, and how many each.
+    pub(crate) fn drop_oldest(&mut self, count: i64) -> rusqlite::Result<Vec<(String, u64)>> {
+        let through: Option<i64> = self.connection.query_row(
+            "SELECT max(id) FROM (SELECT id FROM message ORDER BY id LIMIT ?1)",
+            [count],
+            |row| row.get(0),
+        )?;
+        let Some(through) = through else { return Ok(Vec::new()) };
+        if through > self.counted_through {
+            self.write_counts()?;
+        }
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let lost = oldest::delete_through(&transaction, through)?;
         transaction.commit()?;
-        Ok(lost.into_iter().map(|(_, name, count)| (name, count)).collect())
+        self.tail.remove_through(through);
+        Ok(lost)
     }
 
     /// The first and the last message.
@@ -255,6 +302,10 @@ impl Ledger {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    pub(crate) fn tail(&self) -> &Arc<Tail> {
+        &self.tail
     }
 
     pub(crate) fn last_message(&self) -> i64 {
@@ -292,24 +343,27 @@ fn insert_message(
 }
 
 /// Counts the messages that came after `topic.messages` was written last: after a crash, the last few seconds' worth.
-fn count_topics(connection: &mut Connection) -> rusqlite::Result<()> {
+/// Returns the last message that is counted now.
+fn count_topics(connection: &mut Connection) -> rusqlite::Result<i64> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let through: Option<i64> = transaction
         .query_row("SELECT value FROM meta WHERE name = 'counted_through'", (), |row| row.get(0))
         .optional()?;
     let last: Option<i64> = transaction.query_row("SELECT max(id) FROM message", (), |row| row.get(0))?;
-    let last = last.unwrap_or(0);
-    if through.unwrap_or(0) < last {
+    let through = through.unwrap_or(0);
+    let last = last.unwrap_or(0).max(through);
+    if through < last {
         transaction.execute(
             "UPDATE topic SET messages = topic.messages + fresh.messages, last_message = fresh.last_message
              FROM (SELECT topic_id, count(*) AS messages, max(id) AS last_message
-                   FROM message NOT INDEXED WHERE id > ?1 GROUP BY topic_id) AS fresh
+                   FROM message WHERE id > ?1 GROUP BY topic_id) AS fresh
              WHERE fresh.topic_id = topic.id",
-            [through.unwrap_or(0)],
+            [through],
         )?;
         set_counted_through(&transaction, last)?;
     }
-    transaction.commit()
+    transaction.commit()?;
+    Ok(last)
 }
 
 fn set_counted_through(connection: &Connection, last: i64) -> rusqlite::Result<()> {
@@ -322,7 +376,7 @@ pub(crate) fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
     let mut select = connection.prepare(
         "SELECT message.time_us, topic.name, client.name, qos, retain, properties, payload
          FROM retained
-         JOIN message ON message.id = retained.message_id
+         JOIN (SELECT * FROM message UNION ALL SELECT * FROM held) AS message ON message.id = retained.message_id
          JOIN topic ON topic.id = retained.topic_id
          JOIN client ON client.id = message.client_id",
     )?;

@@ -107,6 +107,10 @@ fn open_file(directory: &Directory, durability: Durability) -> Result<(Ledger, K
 }
 
 fn prepare(connection: &mut Connection, durability: Durability, size: u64) -> rusqlite::Result<()> {
+    if connection.query_row("PRAGMA page_count", (), |row| row.get::<_, i64>(0))? == 0 {
+        // So that space is given back bit by bit. A file that has pages would be written to before it is checked.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
     if mode != "wal" {
         tracing::warn!(mode, "the file system takes no write-ahead log: reading the history holds up writing it");

@@ -1,6 +1,6 @@
 //! The tables, and how older databases come to them: numbered steps, forward only, one transaction each.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 /// Marks a database as Nightjar's ("NJar"), so that another program's file is not mistaken for it.
 pub(crate) const APPLICATION_ID: i32 = 0x4e4a_6172;
@@ -58,6 +58,48 @@ const MIGRATIONS: &[&str] = &["
     );
     CREATE INDEX event_client ON event (client_id) WHERE client_id IS NOT NULL;
     CREATE INDEX event_time ON event (time_us);
+", "
+    -- Where a topic's and a client's messages are, instead of an index that is written row by row. Segment n has the
+    -- messages n * 262,144 to n * 262,144 + 262,143; its rows are written in one pass once the last of them is there.
+    -- `ids` is how far each message is above the one before, the first above the segment's start: seven bits a byte, the
+    -- lowest first, the eighth set on all but a number's last byte.
+    DROP INDEX message_topic;
+    CREATE TABLE segment (
+        number INTEGER PRIMARY KEY,
+        messages INTEGER NOT NULL,
+        topics INTEGER NOT NULL,
+        clients INTEGER NOT NULL
+    );
+    CREATE TABLE topic_posting (
+        segment INTEGER NOT NULL,
+        topic_id INTEGER NOT NULL,
+        messages INTEGER NOT NULL,
+        ids BLOB NOT NULL,
+        PRIMARY KEY (segment, topic_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE client_posting (
+        segment INTEGER NOT NULL,
+        client_id INTEGER NOT NULL,
+        messages INTEGER NOT NULL,
+        ids BLOB NOT NULL,
+        PRIMARY KEY (segment, client_id)
+    ) WITHOUT ROWID;
+
+    -- Messages that were published with RETAIN, in the order of their ids, so that its entries are only ever appended.
+    CREATE INDEX message_retain ON message (retain) WHERE retain;
+
+    -- Messages that are no longer in the history, but that a topic retains.
+    CREATE TABLE held (
+        id INTEGER PRIMARY KEY,
+        time_us INTEGER NOT NULL,
+        topic_id INTEGER NOT NULL,
+        client_id INTEGER NOT NULL,
+        qos INTEGER NOT NULL,
+        retain INTEGER NOT NULL,
+        matched INTEGER NOT NULL,
+        properties BLOB,
+        payload BLOB NOT NULL
+    );
 "];
 
 /// What a file that SQLite can open turns out to be.
@@ -92,11 +134,21 @@ fn version(connection: &Connection) -> rusqlite::Result<i32> {
 pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let from = usize::try_from(version(connection)?).unwrap_or(0);
     for (index, step) in MIGRATIONS.iter().enumerate().skip(from) {
-        let transaction = connection.transaction()?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(step)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", index as i32 + 1)?;
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// Makes a database as version n of this program left it, for tests.
+#[cfg(test)]
+pub(crate) fn create(connection: &Connection, version: usize) -> rusqlite::Result<()> {
+    for step in &MIGRATIONS[..version] {
+        connection.execute_batch(step)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", version as i32)
 }

@@ -5,12 +5,14 @@ use std::thread::JoinHandle;
 
 use nightjar_broker::{Journal, Progress, Record, Sequence};
 use parking_lot::Mutex;
+use rusqlite::Connection;
 use tokio::sync::watch;
 
 use crate::Options;
 use crate::directory::{Directory, SetAside};
 use crate::error::{OpenError, Unkept, is_damage};
 use crate::open::{self, Database, Kept};
+use crate::postings::{Postings, Tail};
 use crate::queue::Queue;
 use crate::readers::Readers;
 use crate::topics::{Topics, seed};
@@ -53,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) readers: Readers,
     pub(crate) topics: Topics,
+    tail: Arc<Tail>,
     directory: Option<Directory>,
     messages: AtomicU64,
     first_message: AtomicI64,
@@ -79,6 +82,7 @@ impl Store {
             progress: watch::Sender::new(Progress::default()),
             readers,
             topics: Topics::new(),
+            tail: Arc::clone(ledger.tail()),
             memory_limit: directory.is_none().then_some(options.memory_limit),
             directory,
             messages: AtomicU64::new(messages),
@@ -221,6 +225,11 @@ impl Shared {
         (self.first_message.load(Ordering::Acquire), last)
     }
 
+    /// Where messages are. The connection must not be within a transaction or a statement.
+    pub(crate) fn postings<'a>(&'a self, connection: &'a Connection) -> Postings<'a> {
+        Postings::new(connection, &self.tail)
+    }
+
     pub(crate) fn messages(&self) -> u64 {
         self.messages.load(Ordering::Relaxed)
     }
@@ -235,7 +244,7 @@ impl Shared {
 
     /// Lets tests run out of pages, as a full disk would.
     #[cfg(test)]
-    pub(crate) fn apply_page_limit(&self, connection: &rusqlite::Connection) {
+    pub(crate) fn apply_page_limit(&self, connection: &Connection) {
         let limit = match self.page_limit.load(Ordering::Relaxed) {
             0 => u64::from(u32::MAX) - 1,
             limit => limit,

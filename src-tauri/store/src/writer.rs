@@ -68,6 +68,7 @@ impl Writer {
                 break 0;
             }
             self.count_topics();
+            self.seal();
         };
         self.finish();
         unkept
@@ -195,6 +196,14 @@ impl Writer {
                 Ok(()) => self.uncounted = 0,
                 Err(error) => tracing::debug!(%error, "the counts of topics were not written"),
             }
+        }
+    }
+
+    /// Writes the lists of a segment that is full. Until it succeeds, memory has what they say.
+    fn seal(&mut self) {
+        if let Err(error) = self.ledger.seal() {
+            tracing::debug!(%error, "a segment was not sealed");
+            self.shared.note_damage(&error);
         }
     }
 

@@ -6,6 +6,7 @@ use nightjar_broker::{ClientIdentifier, Message, Timestamp};
 use nightjar_mqtt::{PublishProperties, QoS, TopicName};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
+use crate::postings::Owner;
 use crate::{ReadError, Store, properties};
 
 /// A message's number in the history; ascends in the order in which the broker took them.
@@ -55,10 +56,15 @@ impl StoredMessage {
 }
 
 /// What [`read`] expects of a statement, but for its `WHERE`; `?1` is the most bytes of a payload to read with the row.
-pub(crate) const SELECT: &str = "
+const SELECT: &str = "
     SELECT time_us, topic.name, client.name, qos, retain, properties,
            CASE WHEN length(payload) <= ?1 THEN payload END, message.id, matched, length(payload)
     FROM message JOIN topic ON topic.id = message.topic_id JOIN client ON client.id = message.client_id";
+
+/// The same of a message that is no longer in the history, but that a topic retains. The payload is read as a whole.
+const SELECT_HELD: &str = "
+    SELECT time_us, topic.name, client.name, qos, retain, properties, payload, held.id, matched, length(payload)
+    FROM held JOIN topic ON topic.id = held.topic_id JOIN client ON client.id = held.client_id WHERE held.id = ?1";
 
 /// Payloads up to this size are read with their row even where less is asked for: a second look costs more.
 const READ_WITH_ROW: usize = 4_096;
@@ -125,25 +131,31 @@ pub(crate) fn by_id(connection: &Connection) -> rusqlite::Result<CachedStatement
 }
 
 impl Store {
-    /// A message, with at most `limit` bytes of its payload.
+    /// A message of the history, or one that a topic retains, with at most `limit` bytes of its payload.
     pub fn message(&self, id: MessageId, limit: usize) -> Result<Option<StoredMessage>, ReadError> {
         let reader = self.shared.readers.reader()?;
-        let found = by_id(&reader)?
-            .query_row((read_with_row(limit), id.row()), |row| read(&reader, row, limit))
-            .optional()?
-            .flatten();
+        let found =
+            by_id(&reader)?.query_row((read_with_row(limit), id.row()), |row| read(&reader, row, limit)).optional()?;
+        let found = match found {
+            Some(found) => found,
+            None => {
+                let mut select = reader.prepare_cached(SELECT_HELD)?;
+                select.query_row([id.row()], |row| read(&reader, row, limit)).optional()?.flatten()
+            }
+        };
         Ok(found)
     }
 
     /// The message before it on the same topic.
     pub fn previous_on_topic(&self, id: MessageId, limit: usize) -> Result<Option<StoredMessage>, ReadError> {
         let reader = self.shared.readers.reader()?;
-        let previous: Option<i64> = reader
-            .prepare_cached(
-                "SELECT max(id) FROM message
-                 WHERE topic_id = (SELECT topic_id FROM message WHERE id = ?1) AND id < ?1",
-            )?
-            .query_row([id.row()], |row| row.get(0))?;
+        let topic: Option<i64> = reader
+            .prepare_cached("SELECT topic_id FROM message WHERE id = ?1")?
+            .query_row([id.row()], |row| row.get(0))
+            .optional()?;
+        let Some(topic) = topic else { return Ok(None) };
+        let older = self.shared.extent().0..=id.row() - 1;
+        let previous = self.shared.postings(&reader).newest(Owner::Topic(topic), older, 1)?.pop();
         drop(reader);
         match previous {
             None => Ok(None),

@@ -7,10 +7,11 @@ mod found;
 mod message;
 mod search;
 mod topic;
+mod walk;
 
 pub use events::StoredEvent;
 pub use message::{MessageId, StoredMessage};
-pub use search::{Search, SearchHandle, SearchProgress};
+pub use search::{Order, Search, SearchHandle, SearchProgress};
 pub use topic::TopicMessages;
 
 pub(crate) use message::{beginning, read_message};

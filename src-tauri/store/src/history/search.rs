@@ -1,36 +1,25 @@
-//! A search: runs on a thread and a connection of its own, newest first, and can be asked for rows from any position
-//! while it runs.
+//! A search: runs on a thread and a connection of its own, and can be asked for rows from any position while it runs.
 
-use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nightjar_broker::Timestamp;
-use nightjar_mqtt::{TopicFilter, TopicName};
+use nightjar_mqtt::{QoS, TopicFilter};
 use parking_lot::{Condvar, Mutex};
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::OptionalExtension;
 
-use super::blocks::{Stretch, TimeRange, stretches};
-use super::contains::Needle;
 use super::found::Found;
 use super::message::{StoredMessage, by_id, read, read_with_row};
+use super::walk::{Stop, Visitor, Walk};
 use crate::store::Shared;
 use crate::{ReadError, Store};
 
 /// Messages after which a search stops: 20 MB of ids.
 const LIMIT: u64 = 5_000_000;
-/// How long one statement reads. It holds its view of the database for that long, and the log can't be cut meanwhile.
-const STEP: Duration = Duration::from_millis(200);
 /// How often what was found is shown.
 const SHOW: Duration = Duration::from_millis(20);
-/// Topics up to which a search goes through the index, topic by topic; where they have most of the messages, reading
-/// all messages in order is faster even for fewer.
-const INDEXED_TOPICS: usize = 20_000;
-/// Ids that are looked at for each topic before the results of all topics are put in order: from, and up to.
-const FIRST_WINDOW: i64 = 1 << 14;
-const LAST_WINDOW: i64 = 1 << 22;
-
 /// What to look for; an empty field asks for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
@@ -42,6 +31,28 @@ pub struct Search {
     /// Bounds of time, each included.
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
+    pub qos: Option<QoS>,
+    /// Whether it was published with RETAIN.
+    pub retain: Option<bool>,
+    pub order: Order,
+}
+
+/// The order in which messages are found and listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    #[default]
+    NewestFirst,
+    OldestFirst,
+}
+
+impl Order {
+    /// A number that descends in this order, for [`Found`]; the key of the key is the id.
+    const fn key(self, id: i64) -> i64 {
+        match self {
+            Self::NewestFirst => id,
+            Self::OldestFirst => -id,
+        }
+    }
 }
 
 /// How far a search is.
@@ -75,6 +86,7 @@ struct State {
     /// The newest message of the history when the search began.
     newest: i64,
     limit: u64,
+    order: Order,
 }
 
 #[derive(Debug, Default)]
@@ -100,6 +112,7 @@ impl Store {
             cancelled: AtomicBool::new(false),
             newest,
             limit,
+            order: search.order,
         });
         let shared = Arc::clone(&self.shared);
         let task = (Arc::clone(&state), Arc::clone(&shared));
@@ -156,13 +169,19 @@ impl SearchHandle {
     /// All that was found, without reading it.
     #[cfg(test)]
     pub(crate) fn ids(&self) -> Vec<i64> {
-        self.state.results.lock().found.ids(0, usize::MAX)
+        self.ids_at(0, usize::MAX)
     }
 
-    /// Up to `count` of the messages found, newest first, from position `first` on, each with at most `limit` bytes of
+    fn ids_at(&self, first: u64, count: usize) -> Vec<i64> {
+        let mut ids = self.state.results.lock().found.ids(first, count);
+        ids.iter_mut().for_each(|id| *id = self.state.order.key(*id));
+        ids
+    }
+
+    /// Up to `count` of the messages found, in the search's order, from position `first` on, each with at most `limit` bytes of
     /// its payload. A message that is no longer in the history is left out.
     pub fn rows(&self, first: u64, count: usize, limit: usize) -> Result<Vec<StoredMessage>, ReadError> {
-        let ids = self.state.results.lock().found.ids(first, count);
+        let ids = self.ids_at(first, count);
         let reader = self.shared.readers.reader()?;
         let mut select = by_id(&reader)?;
         let mut rows = Vec::with_capacity(ids.len());
@@ -180,280 +199,73 @@ impl Drop for SearchHandle {
     }
 }
 
-/// Why a search ends before it has seen everything.
-enum Stop {
-    Cancelled,
-    Enough,
-    Failed(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for Stop {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// What a message must have, beside the right topic.
-struct Wanted {
-    time: TimeRange,
-    client: Option<i64>,
-    needle: Option<Needle>,
-}
-
-impl Wanted {
-    fn is_everything(&self) -> bool {
-        self.time.is_everything() && self.client.is_none() && self.needle.is_none()
-    }
-}
-
-/// Which topics are wanted, and with that, how to get at their messages.
-enum Topics {
-    All,
-    /// A few: through the index.
-    Indexed(Vec<i64>),
-    /// Many: by reading all messages.
-    Scanned(HashSet<i64>),
-}
-
-fn run(search: &Search, state: &State, shared: &Shared, first: i64) -> Result<(), Stop> {
-    let reader = shared.readers.reader()?;
-    let client = match &search.client {
-        None => None,
-        Some(name) => {
-            let id = reader.query_row("SELECT id FROM client WHERE name = ?1", [name], |row| row.get(0));
-            match id.optional()? {
-                None => return Ok(()),
-                id => id,
-            }
-        }
-    };
-    let wanted =
-        Wanted { time: TimeRange { from: search.from, to: search.to }, client, needle: Needle::new(&search.text) };
-    let topics = topics(&reader, search.filter.as_ref())?;
-    let stretches = stretches(&reader, wanted.time, first, state.newest)?;
-    // Without holes, positions and ids go together, and nothing need be read.
-    let is_dense = shared.messages() >= (state.newest - first + 1).unsigned_abs();
-    let mut finder = Finder {
-        connection: &reader,
-        state,
-        wanted: &wanted,
-        fresh: Vec::new(),
-        shown: Instant::now(),
-        total: stretches.iter().map(Stretch::len).sum(),
-        before: 0,
-        first_hit: true,
-        in_order_from: None,
-    };
-    for stretch in &stretches {
-        match &topics {
-            Topics::All if is_dense && stretch.whole && wanted.client.is_none() && wanted.needle.is_none() => {
-                finder.all(stretch)?;
-            }
-            Topics::All => finder.scan(stretch, None)?,
-            Topics::Scanned(topics) => finder.scan(stretch, Some(topics))?,
-            Topics::Indexed(topics) => finder.look_up(stretch, topics)?,
-        }
-        finder.before += stretch.len();
-    }
-    finder.show(0)
-}
-
-fn topics(connection: &Connection, filter: Option<&TopicFilter>) -> rusqlite::Result<Topics> {
-    let Some(filter) = filter else { return Ok(Topics::All) };
-    if !filter.contains(['+', '#']) && filter.shared().is_none() {
-        let id: Option<i64> =
-            connection.query_row("SELECT id FROM topic WHERE name = ?1", [&**filter], |row| row.get(0)).optional()?;
-        return Ok(Topics::Indexed(id.into_iter().collect()));
-    }
-    let mut matching = Vec::new();
-    let (mut topics, mut messages, mut matching_messages) = (0_usize, 0_u64, 0_u64);
-    let mut select = connection.prepare("SELECT id, name, messages FROM topic")?;
-    let mut rows = select.query(())?;
-    while let Some(row) = rows.next()? {
-        let count: u64 = row.get(2)?;
-        topics += 1;
-        messages += count;
-        if TopicName::new(row.get::<_, String>(1)?).is_ok_and(|name| filter.matches(&name)) {
-            matching.push(row.get(0)?);
-            matching_messages += count;
-        }
-    }
-    Ok(if matching.len() == topics {
-        Topics::All
-    } else if matching.len() <= 1 || (matching.len() <= INDEXED_TOPICS && matching_messages * 4 < messages) {
-        Topics::Indexed(matching)
-    } else {
-        Topics::Scanned(matching.into_iter().collect())
-    })
-}
-
-/// Goes through the history, and puts what it finds where the handle sees it.
+/// Puts what the walk finds where the handle sees it.
 struct Finder<'a> {
-    connection: &'a Connection,
     state: &'a State,
-    wanted: &'a Wanted,
+    order: Order,
     /// Found, and not shown yet.
     fresh: Vec<i64>,
     shown: Instant,
-    /// Ids to look at in all, and in the stretches before this one.
-    total: u64,
-    before: u64,
     /// Nothing was shown yet: the first page should not wait.
     first_hit: bool,
-    /// What is being read comes newest first, from there on.
-    in_order_from: Option<i64>,
 }
 
 impl Finder<'_> {
-    /// Takes a stretch as it is.
-    fn all(&mut self, stretch: &Stretch) -> Result<(), Stop> {
-        self.show(0)?;
-        self.state.results.lock().found.push_all(&stretch.ids);
-        self.show(stretch.len())
-    }
-
-    /// Reads the messages of a stretch one by one.
-    fn scan(&mut self, stretch: &Stretch, topics: Option<&HashSet<i64>>) -> Result<(), Stop> {
-        let (from, to) = self.bounds(stretch);
-        let payload = if self.wanted.needle.is_some() { "payload" } else { "NULL" };
-        let mut select = self.connection.prepare(&format!(
-            "SELECT id, topic_id, {payload} FROM message NOT INDEXED
-             WHERE id BETWEEN ?1 AND ?2 AND time_us BETWEEN ?3 AND ?4 AND (?5 IS NULL OR client_id = ?5)
-             ORDER BY id DESC"
-        ))?;
-        let (first, mut last) = (*stretch.ids.start(), *stretch.ids.end());
-        while last >= first {
-            let step = Instant::now();
-            let mut seen = 0_u32;
-            let mut rows = select.query(params![first, last, from, to, self.wanted.client])?;
-            // Where SQL finds nothing more, the rest was looked at.
-            last = first - 1;
-            while let Some(row) = rows.next()? {
-                let id: i64 = row.get(0)?;
-                if topics.is_none_or(|topics| row.get(1).is_ok_and(|topic| topics.contains(&topic)))
-                    && self.has_text(row, 2)?
-                {
-                    self.fresh.push(id);
-                }
-                seen += 1;
-                if seen.is_multiple_of(256) || (self.first_hit && !self.fresh.is_empty()) {
-                    let distance = stretch.ids.end().abs_diff(id) + 1;
-                    if self.is_due() {
-                        self.show(distance)?;
-                    }
-                    if step.elapsed() > STEP {
-                        last = id - 1;
-                        break;
-                    }
-                }
-            }
-        }
-        self.show(stretch.len())
-    }
-
-    /// Reads the messages of a stretch through the index, topic by topic in windows, newest first.
-    fn look_up(&mut self, stretch: &Stretch, topics: &[i64]) -> Result<(), Stop> {
-        let (from, to) = self.bounds(stretch);
-        let connection = self.connection;
-        if self.wanted.is_everything()
-            || (stretch.whole && self.wanted.client.is_none() && self.wanted.needle.is_none())
-        {
-            let sql = "SELECT id FROM message INDEXED BY message_topic
-                       WHERE topic_id = ?1 AND id BETWEEN ?2 AND ?3 ORDER BY id DESC";
-            let mut select = connection.prepare(sql)?;
-            return self
-                .windows(stretch, topics, |finder, topic, first, last| finder.read(&mut select, (topic, first, last)));
-        }
-        let payload = if self.wanted.needle.is_some() { "payload" } else { "NULL" };
-        let mut select = connection.prepare(&format!(
-            "SELECT id, {payload} FROM message INDEXED BY message_topic
-             WHERE topic_id = ?1 AND id BETWEEN ?2 AND ?3 AND time_us BETWEEN ?4 AND ?5
-                   AND (?6 IS NULL OR client_id = ?6)
-             ORDER BY id DESC"
-        ))?;
-        let client = self.wanted.client;
-        self.windows(stretch, topics, |finder, topic, first, last| {
-            finder.read(&mut select, params![topic, first, last, from, to, client])
-        })
-    }
-
-    fn windows(
-        &mut self,
-        stretch: &Stretch,
-        topics: &[i64],
-        mut read: impl FnMut(&mut Self, i64, i64, i64) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
-        // A single topic comes in order by itself, and is shown as it comes.
-        self.in_order_from = (topics.len() == 1).then_some(*stretch.ids.end());
-        let mut window = if topics.len() == 1 { LAST_WINDOW } else { FIRST_WINDOW };
-        let mut last = *stretch.ids.end();
-        while last >= *stretch.ids.start() {
-            let first = (last - window + 1).max(*stretch.ids.start());
-            for &topic in topics {
-                read(self, topic, first, last)?;
-            }
-            self.fresh.sort_unstable_by(|one, other| other.cmp(one));
-            last = first - 1;
-            self.show(stretch.ids.end().abs_diff(last))?;
-            window = (window * 2).min(LAST_WINDOW);
-        }
-        Ok(())
-    }
-
-    /// Collects what a statement finds of one topic.
-    fn read(&mut self, select: &mut rusqlite::Statement<'_>, params: impl Params) -> Result<(), Stop> {
-        let mut rows = select.query(params)?;
-        let mut seen = 0_u32;
-        while let Some(row) = rows.next()? {
-            let id: i64 = row.get(0)?;
-            if self.has_text(row, 1)? {
-                self.fresh.push(id);
-            }
-            seen += 1;
-            if seen.is_multiple_of(256) || (self.first_hit && !self.fresh.is_empty()) {
-                match self.in_order_from {
-                    Some(end) if self.is_due() => self.show(end.abs_diff(id) + 1)?,
-                    _ => self.check_cancelled()?,
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn bounds(&self, stretch: &Stretch) -> (i64, i64) {
-        if stretch.whole { (i64::MIN, i64::MAX) } else { self.wanted.time.micros() }
-    }
-
-    fn has_text(&self, row: &Row<'_>, column: usize) -> Result<bool, Stop> {
-        match &self.wanted.needle {
-            None => Ok(true),
-            Some(needle) => Ok(needle.is_in(row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?)),
-        }
-    }
-
-    fn is_due(&self) -> bool {
-        (self.first_hit && !self.fresh.is_empty()) || self.shown.elapsed() > SHOW
-    }
-
-    fn check_cancelled(&self) -> Result<(), Stop> {
-        if self.state.cancelled.load(Ordering::Relaxed) { Err(Stop::Cancelled) } else { Ok(()) }
-    }
-
-    /// Shows what was found, after that many ids of the stretch.
-    fn show(&mut self, looked_at: u64) -> Result<(), Stop> {
-        self.check_cancelled()?;
+    fn show(&mut self, share: Option<f64>) -> Result<(), Stop> {
         let mut results = self.state.results.lock();
         for id in self.fresh.drain(..) {
-            self.first_hit = false;
             if results.found.len() >= self.state.limit {
                 return Err(Stop::Enough);
             }
-            results.found.push(id);
+            results.found.push(self.order.key(id));
         }
-        if self.total > 0 {
-            results.scanned = (self.before + looked_at) as f64 / self.total as f64;
+        if let Some(share) = share {
+            results.scanned = share;
         }
         self.shown = Instant::now();
         Ok(())
     }
+
+    fn add(&mut self, id: i64) -> Result<(), Stop> {
+        self.fresh.push(id);
+        if self.first_hit {
+            self.first_hit = false;
+            self.show(None)?;
+        }
+        Ok(())
+    }
+}
+
+impl Visitor for Finder<'_> {
+    const READS: bool = false;
+
+    fn ids(&mut self, ids: RangeInclusive<i64>) -> Result<(), Stop> {
+        if ids.start() == ids.end() {
+            return self.add(*ids.start());
+        }
+        self.show(None)?;
+        self.first_hit = false;
+        let (one, other) = (self.order.key(*ids.start()), self.order.key(*ids.end()));
+        self.state.results.lock().found.push_all(&(one.min(other)..=one.max(other)));
+        Ok(())
+    }
+
+    fn message(&mut self, id: i64, _time_us: i64, _payload: &[u8]) -> Result<(), Stop> {
+        self.add(id)
+    }
+
+    fn is_at(&mut self, share: f64) -> Result<(), Stop> {
+        if self.state.cancelled.load(Ordering::Relaxed) {
+            return Err(Stop::Cancelled);
+        }
+        if self.shown.elapsed() > SHOW { self.show(Some(share)) } else { Ok(()) }
+    }
+}
+
+fn run(search: &Search, state: &State, shared: &Shared, first: i64) -> Result<(), Stop> {
+    let reader = shared.readers.reader()?;
+    let Some(walk) = Walk::new(&reader, shared, search, &(first..=state.newest))? else { return Ok(()) };
+    let mut finder = Finder { state, order: search.order, fresh: Vec::new(), shown: Instant::now(), first_hit: true };
+    walk.run(&mut finder)?;
+    finder.show(None)
 }

@@ -3,13 +3,14 @@
 use std::ops::RangeInclusive;
 
 use nightjar_broker::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::blocks::{TimeRange, stretches};
-use super::message::{MessageId, SELECT, StoredMessage, read, read_with_row};
+use super::message::{MessageId, StoredMessage, by_id, read, read_with_row};
+use crate::postings::{Owner, segments};
 use crate::{ReadError, Store};
 
-/// Messages up to which a histogram looks at each; beyond, it finds where its slots begin and counts in the index.
+/// Messages up to which a histogram looks at each; beyond, it finds where its slots begin and counts ids.
 const COUNTED_ONE_BY_ONE: u64 = 20_000;
 /// Messages of a series that are considered; beyond, the oldest are left out.
 const CONSIDERED: usize = 200_000;
@@ -39,21 +40,19 @@ impl Store {
         let Some(topic) = topic_id(&reader, topic)? else {
             return Ok(TopicMessages::default());
         };
-        let first = after.map_or(0, |after| after.row().saturating_add(1));
-        let mut select = reader.prepare_cached(&format!(
-            "{SELECT} WHERE message.id IN (
-                 SELECT id FROM message WHERE topic_id = ?2 AND id >= ?3 ORDER BY id DESC LIMIT ?4
-             ) ORDER BY message.id DESC"
-        ))?;
-        let rows = select
-            .query_map(params![read_with_row(payload_limit), topic, first, limit], |row| {
-                read(&reader, row, payload_limit)
-            })?
-            .filter_map(Result::transpose)
-            .collect::<rusqlite::Result<Vec<_>>>()?;
-        let skipped = match (after, rows.last()) {
-            (Some(_), Some(oldest)) if rows.len() == limit => {
-                count(&reader, topic, first..=oldest.id.row().saturating_sub(1))?
+        let (oldest, newest) = self.shared.extent();
+        let first = after.map_or(0, |after| after.row().saturating_add(1)).max(oldest);
+        let postings = self.shared.postings(&reader);
+        let ids = postings.newest(Owner::Topic(topic), first..=newest, limit)?;
+        let mut select = by_id(&reader)?;
+        let mut rows = Vec::with_capacity(ids.len());
+        for id in &ids {
+            let found = select.query_row((read_with_row(payload_limit), id), |row| read(&reader, row, payload_limit));
+            rows.extend(found.optional()?.flatten());
+        }
+        let skipped = match (after, ids.last()) {
+            (Some(_), Some(oldest)) if ids.len() == limit => {
+                postings.count(Owner::Topic(topic), first..=oldest.saturating_sub(1))?
             }
             _ => 0,
         };
@@ -65,7 +64,10 @@ impl Store {
         let reader = self.shared.readers.reader()?;
         match topic_id(&reader, topic)? {
             None => Ok(0),
-            Some(topic) => Ok(count(&reader, topic, 0..=i64::MAX)?),
+            Some(topic) => {
+                let (first, last) = self.shared.extent();
+                Ok(self.shared.postings(&reader).count(Owner::Topic(topic), first..=last)?)
+            }
         }
     }
 
@@ -90,13 +92,17 @@ impl Store {
         let Some(ids) = self.span(&reader, from, to)? else {
             return Ok(histogram);
         };
-        if count(&reader, topic, ids.clone())? <= COUNTED_ONE_BY_ONE {
-            let mut select = reader.prepare_cached(
-                "SELECT time_us FROM message INDEXED BY message_topic WHERE topic_id = ?1 AND id BETWEEN ?2 AND ?3",
-            )?;
-            let mut rows = select.query((topic, ids.start(), ids.end()))?;
-            while let Some(row) = rows.next()? {
-                let since = row.get::<_, i64>(0)? - from.micros();
+        let postings = self.shared.postings(&reader);
+        let is_few = postings.count(Owner::Topic(topic), ids.clone())? <= COUNTED_ONE_BY_ONE;
+        let mut found = Vec::new();
+        if is_few {
+            for part in segments(&ids) {
+                postings.collect(Owner::Topic(topic), &part, &mut found)?;
+            }
+            let mut select = reader.prepare_cached("SELECT time_us FROM message WHERE id = ?1")?;
+            for id in found {
+                let Some(time) = select.query_row([id], |row| row.get::<_, i64>(0)).optional()? else { continue };
+                let since = time - from.micros();
                 if (0..length).contains(&since) {
                     let slot = i128::from(since) * slots as i128 / i128::from(length);
                     histogram[slot as usize] += 1;
@@ -105,11 +111,23 @@ impl Store {
             return Ok(histogram);
         }
         let bound = |slot: usize| from.micros() + (i128::from(length) * slot as i128 / slots as i128) as i64;
+        let mut ends = Vec::with_capacity(slots);
         let mut start = first_at(&reader, &ids, from.micros())?;
-        for (slot, counted) in histogram.iter_mut().enumerate() {
-            let end = first_at(&reader, &(start..=*ids.end()), bound(slot + 1))?;
-            *counted = u32::try_from(count(&reader, topic, start..=end - 1)?).unwrap_or(u32::MAX);
-            start = end;
+        let first = start;
+        for slot in 0..slots {
+            start = first_at(&reader, &(start..=*ids.end()), bound(slot + 1))?;
+            ends.push(start);
+        }
+        let mut slot = 0;
+        for part in segments(&(first..=start - 1)) {
+            found.clear();
+            postings.collect(Owner::Topic(topic), &part, &mut found)?;
+            for &id in &found {
+                while ends[slot] <= id {
+                    slot += 1;
+                }
+                histogram[slot] = histogram[slot].saturating_add(1);
+            }
         }
         Ok(histogram)
     }
@@ -130,16 +148,21 @@ impl Store {
             return Ok(Vec::new());
         };
         // Where there are many messages, times are taken to ascend; a look at each would take too long.
-        let few = count(&reader, topic, ids.clone())? <= COUNTED_ONE_BY_ONE;
-        let first = if few { *ids.start() } else { first_at(&reader, &ids, from.micros())? };
-        let time = if few { "AND time_us >= ?5" } else { "AND ?5 = ?5" };
-        let mut select = reader.prepare_cached(&format!(
-            "SELECT id FROM message INDEXED BY message_topic
-             WHERE topic_id = ?1 AND id BETWEEN ?2 AND ?3 {time} ORDER BY id DESC LIMIT ?4"
-        ))?;
-        let newest_first = select
-            .query_map(params![topic, first, ids.end(), CONSIDERED, from.micros()], |row| row.get(0))?
-            .collect::<rusqlite::Result<Vec<i64>>>()?;
+        let postings = self.shared.postings(&reader);
+        let owner = Owner::Topic(topic);
+        let is_few = postings.count(owner, ids.clone())? <= COUNTED_ONE_BY_ONE;
+        let first = if is_few { *ids.start() } else { first_at(&reader, &ids, from.micros())? };
+        let mut newest_first = postings.newest(owner, first..=*ids.end(), CONSIDERED)?;
+        if is_few {
+            let mut select = reader.prepare_cached("SELECT 1 FROM message WHERE id = ?1 AND time_us >= ?2")?;
+            let mut kept = Vec::with_capacity(newest_first.len());
+            for id in newest_first {
+                if select.exists((id, from.micros()))? {
+                    kept.push(id);
+                }
+            }
+            newest_first = kept;
+        }
         let step = newest_first.len().div_ceil(limit.max(1)).max(1);
         let mut select = reader.prepare_cached(
             "SELECT time_us, payload FROM message WHERE id = ?1 AND time_us >= ?2 AND length(payload) <= ?3",
@@ -169,14 +192,8 @@ impl Store {
     }
 }
 
-fn topic_id(connection: &Connection, topic: &str) -> rusqlite::Result<Option<i64>> {
+pub(super) fn topic_id(connection: &Connection, topic: &str) -> rusqlite::Result<Option<i64>> {
     connection.prepare_cached("SELECT id FROM topic WHERE name = ?1")?.query_row([topic], |row| row.get(0)).optional()
-}
-
-fn count(connection: &Connection, topic: i64, ids: RangeInclusive<i64>) -> rusqlite::Result<u64> {
-    connection
-        .prepare_cached("SELECT count(*) FROM message WHERE topic_id = ?1 AND id BETWEEN ?2 AND ?3")?
-        .query_row((topic, ids.start(), ids.end()), |row| row.get(0))
 }
 
 /// The first of the ids whose message is not before the time, in as many steps as the number of ids has bits; the end

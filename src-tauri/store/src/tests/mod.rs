@@ -2,9 +2,11 @@
 
 mod durability;
 mod history;
+mod migrating;
 mod opening;
 mod pause;
 mod searching;
+mod segments;
 mod tree;
 
 use std::path::Path;

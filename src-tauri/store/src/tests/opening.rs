@@ -107,7 +107,7 @@ fn a_damaged_file_is_set_aside() {
         fs::write(directory.path().join("nightjar.db-wal"), b"rubbish").unwrap();
         let opened = open(directory.path());
         let set_aside = opened.set_aside.expect(what);
-        assert_eq!(fs::read(&set_aside.file).unwrap(), bytes, "{what} is kept as it was");
+        assert!(fs::read(&set_aside.file).unwrap() == bytes, "{what} is kept as it was");
         assert!(!set_aside.reason.is_empty());
         keep(&opened.store, [record(message("a", what))]);
         assert_eq!(found(&opened.store, Search::default()), [what]);

@@ -1,6 +1,7 @@
 use nightjar_mqtt::TopicFilter;
 
 use super::*;
+use crate::Order;
 
 fn filter(text: &str) -> Search {
     Search { filter: Some(TopicFilter::new(text.to_owned()).unwrap()), ..Search::default() }
@@ -55,6 +56,8 @@ fn searches_agree_with_looking_at_each_message() {
                 // The clock is set back by an hour in the middle.
                 received: at(f64::from(number) - if number > 6_000 { 3_600.0 } else { 0.0 }),
                 publisher: ClientIdentifier::new(numbers.pick(&["one", "two", "three"])),
+                qos: [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][numbers.below(3) as usize],
+                retain: numbers.below(7) == 0,
                 ..message(numbers.pick(&TOPICS), &format!("{} {number}", numbers.pick(&["Warm", "cold", "WÄRME"])))
             })
             .collect();
@@ -72,6 +75,9 @@ fn searches_agree_with_looking_at_each_message() {
                 text,
                 from: bound(),
                 to: bound(),
+                qos: [None, None, Some(QoS::AtMostOnce), Some(QoS::ExactlyOnce)][round % 4],
+                retain: [None, None, Some(true), None, Some(false)][round % 5],
+                order: [Order::NewestFirst, Order::OldestFirst][round % 2],
             };
             let mut expected: Vec<i64> = (1..)
                 .zip(&messages)
@@ -82,10 +88,14 @@ fn searches_agree_with_looking_at_each_message() {
                         && payload.to_ascii_lowercase().contains(&search.text.to_ascii_lowercase())
                         && search.from.is_none_or(|from| message.received >= from)
                         && search.to.is_none_or(|to| message.received <= to)
+                        && search.qos.is_none_or(|qos| message.qos == qos)
+                        && search.retain.is_none_or(|retain| message.retain == retain)
                 })
                 .map(|(id, _)| id)
                 .collect();
-            expected.reverse();
+            if search.order == Order::NewestFirst {
+                expected.reverse();
+            }
             assert_eq!(finished(&store, search.clone()).ids(), expected, "{search:?}");
         }
     }
