@@ -110,5 +110,13 @@ fn of_the_server(stage: &Stage) -> anyhow::Result<()> {
         }
     }
     peer.send_bytes(&publish(maximum + 1))?;
-    stage.expect_refusal(peer, "one more than the Receive Maximum")
+    for packet in peer.expect_end()? {
+        let reason_code = match &packet {
+            Packet::Disconnect(answer) => answer.reason_code,
+            Packet::PubRec(answer) => answer.reason_code,
+            other => bail!("{other:?}"),
+        };
+        ensure!(reason_code.is_error(), "one more than the Receive Maximum is taken: {packet:?}");
+    }
+    Ok(())
 }

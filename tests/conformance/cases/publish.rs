@@ -66,8 +66,8 @@ fn refused_messages(stage: &Stage) -> anyhow::Result<()> {
         peer.send_bytes(&packet(first_byte, &[&string("$SYS/broker/version"), &[0, 1], &no_properties, b"x"]))?;
         // The decoder takes no other codes.
         match peer.receive_until_end()? {
-            Some(Packet::PubAck(_)) if first_byte == 0x32 => peer.ping()?,
-            Some(Packet::PubRec(_)) if first_byte == 0x34 => peer.ping()?,
+            Some(Packet::PubAck(_)) if first_byte == 0x32 => {}
+            Some(Packet::PubRec(_)) if first_byte == 0x34 => {}
             Some(Packet::Disconnect(answer)) if answer.reason_code.is_error() => {}
             None => {}
             other => bail!("{other:?}"),
@@ -80,7 +80,6 @@ fn refused_messages(stage: &Stage) -> anyhow::Result<()> {
 fn values_out_of_range(stage: &Stage) -> anyhow::Result<()> {
     let topic = string(stage.topic("t"));
     for (what, bytes) in [
-        ("Payload Format Indicator 2", packet(0x30, &[&topic, &[2, 0x01, 2], b"x"])),
         ("Topic Alias 0", packet(0x30, &[&topic, &[3, 0x23, 0, 0], b"x"])),
         ("Subscription Identifier 0", packet(0x30, &[&topic, &[2, 0x0B, 0], b"x"])),
         ("no Topic Name and no Topic Alias", packet(0x30, &[&[0, 0], &[0], b"x"])),
