@@ -1,6 +1,7 @@
 //! What the black-box tests share. They see Nightjar from the outside only: processes, sockets, files.
 //!
 //! - `tests/clients.rs`: the matrix of real clients, against Nightjar, mosquitto, or any address
+//! - `conformance/`: every normative statement of the specification, against any broker
 //! - `tests/server.rs`: the process: listening line, signals, refusals, hostile bytes, the record
 //! - `tests/crash.rs`: what was acknowledged survives `kill -9`
 //! - `tests/window.rs`: the real window, on a display of its own (feature `window`)
