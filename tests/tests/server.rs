@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use nightjar_mqtt::{ProtocolVersion, QoS};
-use nightjar_tests::{Broker, DEADLINE, Outcome, Peer, Record, RecordedMessage, program, run};
+use nightjar_mqtt::{ProtocolVersion, QoS, ReasonCode};
+use nightjar_tests::{Broker, DEADLINE, Outcome, Peer, Record, RecordedMessage, connect, program, run};
 use tempfile::TempDir;
 
 use ProtocolVersion::{V5, V311};
@@ -112,6 +112,32 @@ fn locked_database_is_named() -> anyhow::Result<()> {
     other_program.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;")?;
     let sentence = refusal("127.0.0.1:0", data.path())?;
     assert!(sentence.contains("nightjar.db"), "it names the file: {sentence}");
+    Ok(())
+}
+
+#[test]
+fn limits_of_the_settings_file_are_in_force() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    let file = data.path().join("elsewhere.toml");
+    fs::write(&file, "[limits]\nmaximum-packet-size = \"4 kB\"\nreceive-maximum = 9\nmaximum-connections = 1\n")?;
+    let file = file.to_str().context("a temporary path is UTF-8")?;
+    let broker = Broker::nightjar(data.path(), &["--config", file])?;
+    let (_first, connack) = Peer::connect(broker.address(), connect(V5, "first"))?;
+    assert_eq!(connack.properties.maximum_packet_size, Some(4_000));
+    assert_eq!(connack.properties.receive_maximum, Some(9));
+    let (_second, connack) = Peer::connect(broker.address(), connect(V5, "second"))?;
+    assert_eq!(connack.reason_code, ReasonCode::SERVER_BUSY);
+    Ok(())
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_its_line() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    fs::write(data.path().join("nightjar.toml"), "# small\n[limits]\nmaximum-packet-size = \"4 parsecs\"\n")?;
+    let sentence = refusal("127.0.0.1:0", data.path())?;
+    for words in ["nightjar.toml, line 3", "maximum-packet-size can't be \"4 parsecs\"", "such as \"2 MB\""] {
+        assert!(sentence.contains(words), "{words}: {sentence}");
+    }
     Ok(())
 }
 

@@ -29,7 +29,6 @@ struct Crowd {
     silent: BTreeMap<u64, Silent>,
     next: u64,
     connected: usize,
-    /// This computer's own address is not among them.
     by_address: HashMap<IpAddr, Share>,
     lack_of_room: LackOfRoom,
 }
@@ -83,16 +82,19 @@ impl Admission {
         }
     }
 
-    /// Gives a new connection its place. Where there are too many that are silent, the oldest of its own address makes
-    /// room, or else the oldest of all: who means it says CONNECT long before its turn.
+    /// Gives a new connection its place. Where there are too many that are silent, the oldest of the address with most of
+    /// them makes room: a flood crowds out itself, and who means it says CONNECT long before its turn.
     pub(crate) fn arrive(self: &Arc<Self>, address: SocketAddr) -> Ticket {
         let address = address.ip().to_canonical();
         let crowd = &mut *self.crowd.lock();
-        let own = crowd.by_address.get(&address).map_or(0, |share| share.silent);
-        let crowded = if own >= self.per_address {
+        let crowded = if crowd.share_of(address).silent >= self.allowed_from(address) {
             crowd.silent.iter().find(|(_, silent)| silent.address == address).map(|(number, _)| *number)
         } else if crowd.silent.len() >= self.silent {
-            crowd.silent.keys().next().copied()
+            let most = crowd.by_address.values().map(|share| share.silent).max();
+            let mut oldest_first = crowd.silent.iter();
+            oldest_first
+                .find(|(_, silent)| Some(crowd.share_of(silent.address).silent) == most)
+                .map(|(number, _)| *number)
         } else {
             None
         };
@@ -109,6 +111,11 @@ impl Admission {
         Ticket { admission: Arc::clone(self), address, number, crowded_out, connected: false }
     }
 
+    /// Every program on this computer has its address, which says nothing about who they are: it has no bound.
+    const fn allowed_from(&self, address: IpAddr) -> usize {
+        if address.is_loopback() { usize::MAX } else { self.per_address }
+    }
+
     /// Notes that a client was refused because there is no room, which is none of its fault.
     pub(crate) fn count_turned_away(&self) {
         self.crowd.lock().lack_of_room.turned_away += 1;
@@ -121,11 +128,11 @@ impl Admission {
 }
 
 impl Crowd {
+    fn share_of(&self, address: IpAddr) -> Share {
+        self.by_address.get(&address).copied().unwrap_or_default()
+    }
+
     fn share(&mut self, address: IpAddr, change: impl FnOnce(&mut Share)) {
-        // Every program on this computer has this address: it says nothing about who they are.
-        if address.is_loopback() {
-            return;
-        }
         let share = self.by_address.entry(address).or_default();
         change(share);
         if share.silent == 0 && share.connected == 0 {
@@ -146,8 +153,7 @@ impl Ticket {
         if crowd.connected >= self.admission.in_all {
             return Err(Full::InAll);
         }
-        let own = crowd.by_address.get(&self.address).map_or(0, |share| share.connected);
-        if own >= self.admission.per_address {
+        if crowd.share_of(self.address).connected >= self.admission.allowed_from(self.address) {
             return Err(Full::FromAddress);
         }
         // A connection that was crowded out a moment ago has no place to exchange; it ends at once.
@@ -215,6 +221,14 @@ mod tests {
         assert_eq!(admission.take_lack_of_room(), LackOfRoom::default());
         drop((other, flood, many));
         assert!(admission.crowd.lock().silent.is_empty() && admission.crowd.lock().by_address.is_empty());
+    }
+
+    #[test]
+    fn a_flood_from_one_address_leaves_the_others_their_place() {
+        let admission = admission(100, 100, 5);
+        let others: Vec<_> = (0..3).map(|number| arrive(&admission, &format!("10.0.1.{number}"))).collect();
+        let _flood: Vec<_> = (0..100).map(|_| arrive(&admission, "127.0.0.1")).collect();
+        assert!(others.iter().all(|ticket| !ticket.crowded_out.is_cancelled()));
     }
 
     #[test]

@@ -9,7 +9,8 @@ pub struct Limits {
     /// Connections at once from one address; programs on the broker's own computer share theirs, and are not counted.
     /// Default: 1,000.
     pub maximum_connections_per_address: Option<NonZeroUsize>,
-    /// Connections that have not said CONNECT yet; beyond it the oldest of them makes room. Default: 1,000.
+    /// Connections that have not said CONNECT yet; beyond it the oldest of the address with most of them makes room.
+    /// Default: 1,000.
     pub maximum_silent_connections: usize,
     /// From the connection to a whole CONNECT. Default: 10 s.
     pub connect_timeout: Duration,

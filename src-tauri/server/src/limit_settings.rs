@@ -72,7 +72,7 @@ const MOST_LEVELS: u64 = 1_000;
 const SETTINGS: &[Setting] = &[
     setting!(maximum_connections, Count, 1, 10_000_000),
     setting!(maximum_connections_per_address, Count, 1, 10_000_000, or off),
-    setting!(maximum_silent_connections, Count, 1, 10_000_000),
+    setting!(maximum_silent_connections, Count, 1, 100_000),
     setting!(connect_timeout, Time, SECOND, 10 * MINUTE),
     setting!(maximum_failed_connects, Count, 1, 1_000, or off),
     setting!(maximum_takeovers, Count, 1, 1_000, or off),

@@ -86,3 +86,31 @@ async fn a_queue_of_a_client_that_is_away_is_bounded_in_messages_and_bytes() {
         assert_eq!(house.broker.client("away").unwrap().queued, 3);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn qos_0_that_waits_for_a_slow_reader_is_bounded_in_messages_and_bytes() {
+    let limits = [
+        Limits { maximum_waiting_messages: 5, ..Limits::default() },
+        Limits { maximum_waiting_bytes: 5 * (128 + 1 + 50_000), ..Limits::default() },
+    ];
+    for limits in limits {
+        let house = house_with(limits);
+        let mut slow = house.peer_from("127.0.0.1:50001", 1_024);
+        slow.connect(connect(V311, "slow")).await;
+        slow.subscribe("a", Q0).await;
+        let mut publisher = house.client(V311, "publisher").await;
+        for _ in 0..50 {
+            publisher.publish_acknowledged("a", &"x".repeat(50_000)).await;
+        }
+        assert_eq!(house.broker.client("slow").unwrap().queued, 5);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let event = house.event(EventKind::Dropped).await;
+        assert_eq!(event.client.as_deref(), Some("slow"));
+        assert!(event.detail.contains("subscriber too slow"), "{}", event.detail);
+        let (lost, mut came) = (dropped(&house, DropReason::SlowSubscriber), 0);
+        while tokio::time::timeout(Duration::from_secs(1), slow.expect_message()).await.is_ok() {
+            came += 1;
+        }
+        assert_eq!(lost + came, 50, "what did not come is counted");
+    }
+}
