@@ -1,0 +1,9 @@
+//! The broker as its clients see it, over pipes in memory, with virtual time.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on should panic")]
+
+mod delivery;
+mod handshake;
+mod peer;
+mod retained;
+mod sessions;
+mod wills;
