@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nightjar_mqtt::{
-    Connect, Disconnect, DisconnectProperties, Packet, ProtocolVersion, PublishView, QoS, ReasonCode, Will,
+    Connect, Disconnect, DisconnectProperties, Packet, ProtocolVersion, ReasonCode, SubAckProperties, Will,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -21,19 +21,22 @@ use crate::handshake;
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::registry::{Claimed, Ended, Previous, Seat};
-use crate::session::{Acknowledge, Action, Close, Outgoing, Session};
+use crate::session::{Acknowledge, Action, Close, Session};
 use crate::shared::{PublishBatch, RetainedFull, Shared};
 use crate::wire::{Turned, Wire};
 use crate::{ClientIdentifier, DropReason, EventKind, Message, Progress, Sequence};
 
 /// The output buffer takes no more deliveries above this; they stay in the outbox, which is bounded.
-const OUTPUT_HIGH: usize = 64 << 10;
+pub(crate) const OUTPUT_HIGH: usize = 64 << 10;
 /// Nothing is read above this: the client sends and does not read what it gets in return.
 const OUTPUT_LIMIT: usize = 1 << 20;
 /// Nothing is read while more acknowledgements than this wait for the journal.
 const PENDING_LIMIT: usize = 16_384;
 /// How often a connection looks after its deadlines at the latest.
 const LOOK_AROUND: Duration = Duration::from_secs(30);
+
+/// Why a message of a client is not taken: for the record, for the client, and in words.
+type Objection = (DropReason, ReasonCode, &'static str);
 
 /// Claims the session, runs the connection, and gives the session back.
 pub(crate) async fn attend<R, W>(
@@ -65,8 +68,7 @@ pub(crate) async fn attend<R, W>(
     {
         shared.record(EventKind::Refused, Some(&client), pause);
     }
-    let Claimed { seat, previous } =
-        shared.registry.claim(&client, address, clean_start, takeover, &new_outbox, &new_card).await;
+    let Claimed { seat, previous } = shared.registry.claim(&client, address, takeover, &new_outbox, &new_card).await;
 
     let now = clock::now();
     let link = handshake::link(&shared, &connect, now.steady);
@@ -75,8 +77,8 @@ pub(crate) async fn attend<R, W>(
     let resumable = previous.and_then(|previous| {
         // A session that ended with its connection does not go on either [MQTT-3.1.2-23].
         if clean_start || previous.session.expiry_interval == 0 {
-            let Previous { outbox, card, .. } = previous;
-            shared.end_session(Ended { client: client.clone(), outbox, card, will: None });
+            let Previous { session, outbox, card, will } = previous;
+            shared.end_session(Ended { client: client.clone(), session, outbox, card, will });
             shared.registry.renew(&client, &new_outbox, &new_card);
             None
         } else {
@@ -85,8 +87,9 @@ pub(crate) async fn attend<R, W>(
     });
     let session_present = resumable.is_some();
     let (session, outbox, card) = match resumable {
-        Some(Previous { mut session, outbox, card }) => {
-            session.resume(expiry_interval, link, now, &mut actions);
+        // The client is back in time: its Will, where one was delayed, is not published [MQTT-3.1.3-9].
+        Some(Previous { mut session, outbox, card, will: _ }) => {
+            session.resume(expiry_interval, link, &mut actions);
             let about = &mut *card.about.lock();
             about.connected = true;
             about.since = now.wall;
@@ -128,6 +131,7 @@ pub(crate) async fn attend<R, W>(
         was_reading: true,
         actions,
         taken: Vec::new(),
+        walks_on: false,
         progressed: now.steady,
     };
     let assigned = assigned.then_some(&client);
@@ -150,7 +154,7 @@ async fn resume(at: Option<std::time::Instant>) {
 
 pub(crate) struct Connection<R, W> {
     pub(crate) shared: Arc<Shared>,
-    wire: Wire<R, W>,
+    pub(crate) wire: Wire<R, W>,
     pub(crate) session: Session,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) card: Arc<ClientCard>,
@@ -171,10 +175,12 @@ pub(crate) struct Connection<R, W> {
     /// Something was read the last time round.
     was_reading: bool,
     /// Filled by the session and emptied by [`Self::perform`], to reuse its memory.
-    actions: Vec<Action>,
-    taken: Vec<Delivery>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) taken: Vec<Delivery>,
+    /// There may be retained messages to be found, and nothing else to wait for.
+    pub(crate) walks_on: bool,
     /// When the socket last took bytes, or had none to take.
-    progressed: std::time::Instant,
+    pub(crate) progressed: std::time::Instant,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
@@ -219,6 +225,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 },
                 () = resume(resume_at) => self.decode_input(clock::now()),
                 () = outbox.filled(), if wants_deliveries => None,
+                // Others have their turn between two steps.
+                () = tokio::task::yield_now(), if self.walks_on => None,
                 changed = self.progress.changed(), if follow_journal => match changed {
                     Ok(()) => self.acknowledge(clock::now()),
                     Err(_) => Some(Close::by_broker(ReasonCode::SERVER_SHUTTING_DOWN, "the journal stopped")),
@@ -265,36 +273,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.perform(now)
     }
 
-    /// Moves deliveries from the outbox through the session to the output buffer, as many as fit.
-    fn fill_output(&mut self, now: Moment) -> Option<Close> {
-        if self.wire.unwritten() == 0 {
-            self.progressed = now.steady;
-        }
-        while self.wire.unwritten() < OUTPUT_HIGH {
-            if let Some(retained) = self.session.retained_backlog.front() {
-                if retained.qos != QoS::AtMostOnce && self.session.window() == 0 {
-                    break;
-                }
-                if let Some(retained) = self.session.retained_backlog.pop_front() {
-                    self.session.handle_delivery(now, retained, &mut self.actions);
-                }
-            } else {
-                self.outbox.take(OUTPUT_HIGH, self.session.window(), &mut self.taken);
-                if self.taken.is_empty() {
-                    break;
-                }
-                for delivery in self.taken.drain(..) {
-                    self.session.handle_delivery(now, delivery, &mut self.actions);
-                }
-            }
-            if let Some(close) = self.perform(now) {
-                return Some(close);
-            }
-        }
-        self.card.inflight.store(self.session.inflight() as u32, Ordering::Relaxed);
-        None
-    }
-
+    /// Handles the packets of one read as one batch.
     fn take_input(&mut self, now: Moment, count: usize) -> Option<Close> {
         add(&self.card.bytes_in, count as u64);
         self.decode_input(now)
@@ -342,12 +321,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     }
 
     /// Does what the session asks for, in order.
-    fn perform(&mut self, now: Moment) -> Option<Close> {
+    pub(crate) fn perform(&mut self, now: Moment) -> Option<Close> {
         let mut actions = std::mem::take(&mut self.actions);
         let mut close = None;
         for action in actions.drain(..) {
             match action {
-                Action::Send(packet) => self.answer(&packet),
+                Action::Send(packet) => self.answer(packet),
                 Action::Deliver(outgoing) => self.deliver(&outgoing),
                 Action::Publish { topic, publish, acknowledge } => {
                     add(&self.shared.counters.messages_in, 1);
@@ -365,7 +344,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     self.publish(message, acknowledge);
                 }
                 Action::Acknowledge(acknowledge) => self.due.push(acknowledge),
-                Action::Subscribe(subscribe) => self.subscribe(now, &subscribe),
+                Action::Subscribe(subscribe) => self.subscribe(&subscribe),
                 Action::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe),
                 Action::Drop { delivery, reason } => self.shared.drop_delivery(&self.outbox, &delivery, reason),
                 Action::Close(asked) => {
@@ -384,53 +363,17 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         close
     }
 
-    /// Sends a packet that is no PUBLISH, unless the client could not take it [MQTT-3.1.2-24].
-    pub(crate) fn answer(&mut self, packet: &Packet) {
-        if self.wire.send(packet).is_err() {
+    /// Sends a packet that is no PUBLISH, unless the client could not take it [MQTT-3.1.2-24]; without its Reason String
+    /// where that makes it too large [MQTT-3.4.2-2], [MQTT-3.9.2-1].
+    pub(crate) fn answer(&mut self, packet: Packet) {
+        if self.wire.send(&packet).is_err() && self.wire.send(&without_reason_string(packet)).is_err() {
             tracing::warn!("a packet larger than the client allows was not sent [MQTT-3.1.2-24]");
         }
     }
 
-    fn deliver(&mut self, outgoing: &Outgoing) {
-        let delivery = &outgoing.delivery;
-        let message = &delivery.message;
-        let view = PublishView {
-            dup: outgoing.dup,
-            qos: delivery.qos,
-            retain: delivery.retain,
-            topic: &message.topic,
-            packet_identifier: outgoing.packet_identifier,
-            properties: message.properties.as_deref(),
-            message_expiry_interval: outgoing.message_expiry_interval,
-            topic_alias: None,
-            subscription_identifiers: &delivery.identifiers,
-            payload: &message.payload,
-        };
-        if self.wire.publish(&view).is_ok() {
-            add(&self.shared.counters.messages_out, 1);
-            add(&self.shared.counters.payload_out, message.payload.len() as u64);
-            add(&self.card.messages_out, 1);
-        } else {
-            // As if the client had got it [MQTT-3.1.2-25].
-            if let Some(packet_identifier) = outgoing.packet_identifier {
-                self.session.forget_flight(packet_identifier);
-            }
-            self.shared.drop_delivery(&self.outbox, delivery, DropReason::TooLarge);
-        }
-    }
-
     fn publish(&mut self, message: Message, acknowledge: Option<Acknowledge>) {
-        let refused = if handshake::is_reserved(&message.topic) {
-            Some((DropReason::NotAuthorized, ReasonCode::NOT_AUTHORIZED))
-        } else if !self.shared.limits.allows_levels(&message.topic) {
-            Some((DropReason::TooManyLevels, ReasonCode::TOPIC_NAME_INVALID))
-        } else if message.topic.len() > self.shared.limits.maximum_topic_length {
-            Some((DropReason::TopicTooLong, ReasonCode::TOPIC_NAME_INVALID))
-        } else {
-            None
-        };
-        if let Some((drop_reason, reason)) = refused {
-            self.refuse_message(Arc::new(message), acknowledge, drop_reason, reason);
+        if let Some(objection) = self.objection(&message) {
+            self.refuse_message(Arc::new(message), acknowledge, objection);
             return;
         }
         if let Some(acknowledge) = acknowledge
@@ -438,7 +381,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         {
             // The journal can't keep it, so that it must not be acknowledged as kept.
             if self.wire.version == ProtocolVersion::V5 {
-                let refusal = Acknowledge { reason: ReasonCode::QUOTA_EXCEEDED, ..acknowledge };
+                let refusal =
+                    acknowledge.refused(ReasonCode::QUOTA_EXCEEDED, "the message can't be kept at the moment");
                 self.session.handle_committed(refusal, &mut self.actions);
             } else {
                 self.session.forget_incoming(acknowledge);
@@ -448,8 +392,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let matched = match self.shared.publish(&mut self.batch, message) {
             Ok(matched) => matched,
             Err(RetainedFull(message)) => {
-                let drop_reason = DropReason::RetainedFull;
-                self.refuse_message(message, acknowledge, drop_reason, ReasonCode::QUOTA_EXCEEDED);
+                let detail = "the broker keeps as many retained messages as it allows";
+                let objection = (DropReason::RetainedFull, ReasonCode::QUOTA_EXCEEDED, detail);
+                self.refuse_message(message, acknowledge, objection);
                 return;
             }
         };
@@ -461,20 +406,39 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         }
     }
 
+    /// Why a message of the client is not taken; `None` where it is.
+    fn objection(&self, message: &Message) -> Option<Objection> {
+        if handshake::is_reserved(&message.topic) {
+            let detail = "topics below $SYS are the broker's own (4.7.2)";
+            return Some((DropReason::NotAuthorized, ReasonCode::NOT_AUTHORIZED, detail));
+        }
+        if !self.shared.limits.allows_levels(&message.topic) {
+            let detail = "the Topic Name has more levels than the broker allows";
+            return Some((DropReason::TooManyLevels, ReasonCode::TOPIC_NAME_INVALID, detail));
+        }
+        if message.topic.len() > self.shared.limits.maximum_topic_length {
+            let detail = "the Topic Name is longer than the broker allows";
+            return Some((DropReason::TopicTooLong, ReasonCode::TOPIC_NAME_INVALID, detail));
+        }
+        let claims_utf8 =
+            message.properties.as_ref().is_some_and(|properties| properties.payload_format_indicator == Some(true));
+        if claims_utf8 && std::str::from_utf8(&message.payload).is_err() {
+            let detail = "the payload is not the UTF-8 that its Payload Format Indicator promises";
+            return Some((DropReason::PayloadFormatInvalid, ReasonCode::PAYLOAD_FORMAT_INVALID, detail));
+        }
+        None
+    }
+
     /// Counts a message that is not taken, and tells a client that can be told.
-    fn refuse_message(
-        &mut self,
-        message: Arc<Message>,
-        acknowledge: Option<Acknowledge>,
-        drop_reason: DropReason,
-        reason: ReasonCode,
-    ) {
+    fn refuse_message(&mut self, message: Arc<Message>, acknowledge: Option<Acknowledge>, objection: Objection) {
+        let (drop_reason, reason, detail) = objection;
         let qos = message.qos;
-        let delivery = Delivery { message, qos, retain: false, identifiers: Arc::from([]) };
+        let delivery = Delivery { message, qos, retain: false, identifiers: Arc::from([]), share: None };
         self.shared.drop_delivery(&self.outbox, &delivery, drop_reason);
         // Below MQTT 5.0 there is no way to say no: it is acknowledged and goes nowhere (3.3.5).
-        let reason = if self.wire.version == ProtocolVersion::V5 { reason } else { ReasonCode::SUCCESS };
-        self.due.extend(acknowledge.map(|acknowledge| Acknowledge { reason, ..acknowledge }));
+        let says_no = self.wire.version == ProtocolVersion::V5;
+        let answer = |acknowledge: Acknowledge| if says_no { acknowledge.refused(reason, detail) } else { acknowledge };
+        self.due.extend(acknowledge.map(answer));
     }
 
     /// Ends the connection: the Will, the record, the session's next place, and the last packet to the client.
@@ -495,6 +459,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         }
         self.card.inflight.store(self.session.inflight() as u32, Ordering::Relaxed);
         self.outbox.close();
+        self.shared.pass_on(&self.outbox);
         self.shared.record(close.kind, Some(&client), detail);
 
         // DISCONNECT may have asked for more than CONNECT got.
@@ -504,10 +469,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         if let Some(will) = will {
             let delay = will.properties.will_delay_interval.unwrap_or(0);
             let waits = delay > 0 && self.session.expiry_interval > 0 && !self.shared.stopping.is_cancelled();
-            if !waits {
-                self.shared.publish_will(&client, *will);
-            } else if !self.seat.is_resumed() {
+            if waits {
                 delayed = Some((Duration::from_secs(u64::from(delay)), will));
+            } else {
+                self.shared.publish_will(&client, *will);
             }
         }
         let ended = self.shared.registry.release(&self.seat, self.session, delayed, now.steady);
@@ -526,4 +491,16 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         }
         self.wire.farewell().await;
     }
+}
+
+fn without_reason_string(mut packet: Packet) -> Packet {
+    match &mut packet {
+        Packet::PubAck(content) | Packet::PubRec(content) | Packet::PubRel(content) | Packet::PubComp(content) => {
+            content.properties = None;
+        }
+        Packet::SubAck(suback) => suback.properties = SubAckProperties::default(),
+        Packet::UnsubAck(unsuback) => unsuback.properties = SubAckProperties::default(),
+        _ => {}
+    }
+    packet
 }

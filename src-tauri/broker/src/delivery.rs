@@ -3,6 +3,7 @@ use std::sync::Arc;
 use nightjar_mqtt::QoS;
 
 use crate::Message;
+use crate::share::Share;
 
 /// A message on its way to one subscriber.
 #[derive(Clone, Debug)]
@@ -14,4 +15,6 @@ pub(crate) struct Delivery {
     pub(crate) retain: bool,
     /// The Subscription Identifiers of the filters that matched (MQTT 5.0, 3.3.2.3.8).
     pub(crate) identifiers: Arc<[u32]>,
+    /// The Shared Subscription that it is sent for: another member gets it where this one can't (MQTT 5.0, 4.8.2).
+    pub(crate) share: Option<Arc<Share>>,
 }

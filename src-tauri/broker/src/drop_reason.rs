@@ -18,6 +18,8 @@ pub enum DropReason {
     TopicTooLong,
     /// The broker keeps as many retained messages as it allows.
     RetainedFull,
+    /// The payload is not the UTF-8 that its Payload Format Indicator promises (MQTT 5.0, 3.3.2.3.2).
+    PayloadFormatInvalid,
     /// The subscriber answered PUBLISH with an error.
     RefusedBySubscriber,
     /// The session ended while messages waited for its client.
@@ -25,7 +27,7 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::QueueFull,
         Self::SlowSubscriber,
         Self::TooLarge,
@@ -34,6 +36,7 @@ impl DropReason {
         Self::TooManyLevels,
         Self::TopicTooLong,
         Self::RetainedFull,
+        Self::PayloadFormatInvalid,
         Self::RefusedBySubscriber,
         Self::SessionEnded,
     ];
@@ -49,6 +52,7 @@ impl DropReason {
             Self::TooManyLevels => "too many topic levels",
             Self::TopicTooLong => "topic too long",
             Self::RetainedFull => "too many retained messages",
+            Self::PayloadFormatInvalid => "payload is not the UTF-8 it promises",
             Self::RefusedBySubscriber => "refused by the subscriber",
             Self::SessionEnded => "session ended",
         }

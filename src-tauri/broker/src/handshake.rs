@@ -11,6 +11,9 @@ use crate::client_card::ConnectionInfo;
 use crate::session::{Link, NEVER_EXPIRES};
 use crate::shared::Shared;
 
+/// Characters (MQTT 3.1, 3.1 CONNECT, Client Identifier).
+const LONGEST_IDENTIFIER_OF_31: usize = 23;
+
 /// Why a CONNECT is refused.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -41,6 +44,19 @@ pub(crate) fn admit(
         if will.topic.len() > shared.limits.maximum_topic_length {
             return refuse(ReasonCode::TOPIC_NAME_INVALID, "the Will Topic is longer than the broker allows");
         }
+        if will.properties.payload_format_indicator == Some(true) && std::str::from_utf8(&will.payload).is_err() {
+            return refuse(
+                ReasonCode::PAYLOAD_FORMAT_INVALID,
+                "the Will Payload is not the UTF-8 that its Payload Format Indicator promises (MQTT 5.0, 3.1.3.2.3)",
+            );
+        }
+    }
+    // The bound is MQTT 3.1's own; the later versions only say what a server must at least accept.
+    if connect.version == ProtocolVersion::V31 && connect.client_identifier.chars().count() > LONGEST_IDENTIFIER_OF_31 {
+        return refuse(
+            ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
+            "the Client Identifier has more than the 23 characters that MQTT 3.1 allows",
+        );
     }
     if !connect.client_identifier.is_empty() {
         return Ok((ClientIdentifier::new(&connect.client_identifier), false));
@@ -101,6 +117,8 @@ pub(crate) fn link(shared: &Shared, connect: &Connect, now: std::time::Instant) 
         limits.topic_alias_maximum,
         now,
     )
+    .with_topic_aliases(connect.properties.topic_alias_maximum.unwrap_or(0).min(limits.maximum_aliases_to_client))
+    .with_problem_information(connect.properties.request_problem_information.unwrap_or(true))
 }
 
 /// What others may know of the new connection.
@@ -134,7 +152,6 @@ pub(crate) fn welcome(
         maximum_packet_size: u32::try_from(limits.maximum_packet_size).ok(),
         assigned_client_identifier: assigned.map(|client| ByteString::from(&**client)),
         topic_alias_maximum: Some(limits.topic_alias_maximum),
-        shared_subscription_available: false,
         ..ConnAckProperties::default()
     };
     // MQTT 3.1 has no Session Present.

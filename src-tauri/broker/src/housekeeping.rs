@@ -1,4 +1,5 @@
-//! What happens by the clock and not by a packet: delayed wills, sessions that expire, drops that are reported, `$SYS`.
+//! What happens by the clock and not by a packet: delayed wills, sessions that expire, drops that are reported,
+//! retained messages that expire, `$SYS`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,11 @@ use crate::EventKind;
 use crate::clock;
 use crate::counters::add;
 use crate::registry::Due;
+use crate::routing::RetainedCursor;
 use crate::shared::Shared;
 use crate::sys_topics::SysTopics;
 
-/// How often drops become events.
+/// How often drops become events, and a part of the retained messages is searched for what has expired.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until the broker stops.
@@ -24,6 +26,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         announce.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
     let mut sys_topics = SysTopics::new(clock::now());
+    let mut sweep = RetainedCursor::over_all();
     loop {
         let deadline = shared.registry.next_deadline();
         let due = async {
@@ -45,6 +48,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             _ = report.tick() => {
                 shared.report_drops();
                 shared.report_admission(clock::now());
+                shared.router.sweep_retained(&mut sweep, clock::now());
             }
             () = announcing => sys_topics.announce(&shared, clock::now()),
         }

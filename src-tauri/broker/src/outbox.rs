@@ -2,13 +2,18 @@
 //! wait for a client that is away; and it is bounded, in messages and in bytes.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nightjar_mqtt::QoS;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::delivery::Delivery;
+use crate::share::Share;
 use crate::{ClientIdentifier, DropReason, Limits};
+
+/// A member of a Shared Subscription with more messages than this is passed over while another has fewer.
+const BACKED_UP: usize = 64;
 
 /// Messages that wait for one client.
 #[derive(Debug)]
@@ -17,6 +22,17 @@ pub(crate) struct Outbox {
     bounds: Bounds,
     queues: Mutex<Queues>,
     filled: Notify,
+    load: Load,
+}
+
+/// What others may know without the lock, and so a moment late: whether it makes sense to choose this client among
+/// others.
+#[derive(Debug, Default)]
+struct Load {
+    present: AtomicBool,
+    /// The client has as much on the way as it may have, or does not read fast enough.
+    busy: AtomicBool,
+    waiting: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -40,6 +56,8 @@ struct Queues {
     next: u64,
     /// The client is there: QoS 0 is worth keeping.
     open: bool,
+    /// The session is over: nobody will ever take what is put in.
+    ended: bool,
     /// Somebody was told, or is about to be told, to take what is here.
     signalled: bool,
     /// What was dropped since the last report.
@@ -53,6 +71,15 @@ pub(crate) struct DropTally {
     pub(crate) count: u64,
     /// The topic of the first of them.
     pub(crate) example: String,
+}
+
+/// Under which circumstances a client is to take a message that could go to another one, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offered {
+    /// While it is connected.
+    Present,
+    /// Also while it is away, for its return.
+    Away,
 }
 
 /// What came of putting a delivery in.
@@ -81,7 +108,7 @@ impl Outbox {
             relaxed_messages: limits.maximum_waiting_messages,
             relaxed_bytes: limits.maximum_waiting_bytes,
         };
-        Self { client, bounds, queues: Mutex::default(), filled: Notify::new() }
+        Self { client, bounds, queues: Mutex::default(), filled: Notify::new(), load: Load::default() }
     }
 
     pub(crate) const fn client(&self) -> &ClientIdentifier {
@@ -89,34 +116,67 @@ impl Outbox {
     }
 
     /// Puts a message at the end of the queue, or counts it as dropped. QoS 0 for a client that is away is neither:
-    /// nobody promised it (4.3.1).
+    /// nobody promised it (4.3.1). Nor is anything for a session that is over, whose subscriptions are.
     pub(crate) fn push(&self, delivery: Delivery) -> Pushed {
         let queues = &mut *self.queues.lock();
+        if queues.ended || (delivery.qos == QoS::AtMostOnce && !queues.open) {
+            return Pushed::default();
+        }
+        match self.bounds.exceeded(queues, &delivery) {
+            Some(reason) => queues.drop_message(reason, &delivery),
+            None => self.put(queues, delivery),
+        }
+    }
+
+    /// Puts a message at the end of the queue, or gives it back where the queue is full, the session is over, or the
+    /// client is away and that is no use: [`Self::push`] for whoever knows another client to take it.
+    pub(crate) fn offer(&self, delivery: Delivery, to: Offered) -> Result<Pushed, Delivery> {
+        let queues = &mut *self.queues.lock();
+        let is_wanted = match to {
+            Offered::Present => queues.open,
+            Offered::Away => delivery.qos != QoS::AtMostOnce,
+        };
+        if queues.ended || !is_wanted || self.bounds.exceeded(queues, &delivery).is_some() {
+            return Err(delivery);
+        }
+        Ok(self.put(queues, delivery))
+    }
+
+    fn put(&self, queues: &mut Queues, delivery: Delivery) -> Pushed {
         let weight = delivery.message.weight();
         if delivery.qos == QoS::AtMostOnce {
-            if !queues.open {
-                return Pushed::default();
-            }
-            if queues.relaxed.len() >= self.bounds.relaxed_messages
-                || queues.relaxed_bytes + weight > self.bounds.relaxed_bytes
-            {
-                return queues.drop_message(DropReason::SlowSubscriber, &delivery);
-            }
             queues.relaxed_bytes += weight;
             queues.relaxed.push_back((queues.next, delivery));
         } else {
-            if queues.assured.len() >= self.bounds.assured_messages
-                || queues.assured_bytes + weight > self.bounds.assured_bytes
-            {
-                return queues.drop_message(DropReason::QueueFull, &delivery);
-            }
             queues.assured_bytes += weight;
             queues.assured.push_back((queues.next, delivery));
         }
         queues.next += 1;
+        self.note_waiting(queues);
         let wake = queues.open && !queues.signalled;
         queues.signalled = true;
         Pushed { wake, first_drop: false }
+    }
+
+    fn note_waiting(&self, queues: &Queues) {
+        self.load.waiting.store(queues.assured.len() + queues.relaxed.len(), Ordering::Relaxed);
+    }
+
+    /// Whether the client is connected.
+    pub(crate) fn is_present(&self) -> bool {
+        self.load.present.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client is connected and takes messages as fast as they come.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_present()
+            && !self.load.busy.load(Ordering::Relaxed)
+            && self.load.waiting.load(Ordering::Relaxed) < BACKED_UP
+    }
+
+    /// Notes whether the client can't take more for now.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.load.busy.store(busy, Ordering::Relaxed);
     }
 
     /// Moves messages to `taken`, in order, until `bytes` are reached; at most `window` of them with QoS 1 or 2.
@@ -146,6 +206,7 @@ impl Outbox {
             }
             taken.push(delivery);
         }
+        self.note_waiting(queues);
         if queues.relaxed.is_empty() && queues.relaxed.capacity() > 1_024 {
             queues.relaxed = VecDeque::new();
         }
@@ -169,6 +230,8 @@ impl Outbox {
         let queues = &mut *self.queues.lock();
         queues.open = true;
         queues.signalled = false;
+        self.load.busy.store(false, Ordering::Relaxed);
+        self.load.present.store(true, Ordering::Relaxed);
     }
 
     /// The client is away: QoS 0 that waits for it is let go.
@@ -177,20 +240,52 @@ impl Outbox {
         queues.open = false;
         queues.relaxed = VecDeque::new();
         queues.relaxed_bytes = 0;
+        self.note_waiting(queues);
+        self.load.present.store(false, Ordering::Relaxed);
     }
 
-    /// The session is over: returns how many QoS 1 and 2 messages waited in vain, and an example's topic.
-    pub(crate) fn clear(&self) -> Option<DropTally> {
+    /// Takes out the messages of those Shared Subscriptions that have somebody else for them, in order. `passes_on` is
+    /// asked under the lock: it must not look into an outbox itself.
+    pub(crate) fn take_shared(&self, passes_on: impl Fn(&Share) -> bool) -> Vec<Delivery> {
         let queues = &mut *self.queues.lock();
-        let count = queues.assured.len() as u64;
-        let example = queues.assured.front().map(|(_, delivery)| delivery.message.topic.to_string());
+        if queues.assured.iter().all(|(_, delivery)| delivery.share.is_none()) {
+            return Vec::new();
+        }
+        let mut taken = Vec::new();
+        let mut kept = VecDeque::new();
+        // Most of the time neighbours are of one share, so that one answer goes a long way.
+        let mut last: Option<(*const Share, bool)> = None;
+        for (order, delivery) in queues.assured.drain(..) {
+            let goes = delivery.share.as_deref().is_some_and(|share| {
+                let known = last.filter(|(known, _)| std::ptr::eq(*known, share));
+                let goes = known.map_or_else(|| passes_on(share), |(_, goes)| goes);
+                last = Some((share, goes));
+                goes
+            });
+            if goes {
+                queues.assured_bytes -= delivery.message.weight();
+                taken.push(delivery);
+            } else {
+                kept.push_back((order, delivery));
+            }
+        }
+        queues.assured = kept;
+        self.note_waiting(queues);
+        taken
+    }
+
+    /// The session is over: returns the QoS 1 and 2 messages that waited in vain.
+    pub(crate) fn end(&self) -> Vec<Delivery> {
+        let queues = &mut *self.queues.lock();
         queues.open = false;
-        queues.assured = VecDeque::new();
+        queues.ended = true;
+        let waited = std::mem::take(&mut queues.assured).into_iter().map(|(_, delivery)| delivery).collect();
         queues.assured_bytes = 0;
         queues.relaxed = VecDeque::new();
         queues.relaxed_bytes = 0;
-        queues.dropped += count;
-        example.map(|example| DropTally { count, example })
+        self.note_waiting(queues);
+        self.load.present.store(false, Ordering::Relaxed);
+        waited
     }
 
     /// Counts a message that was taken and then could not be sent.
@@ -209,6 +304,22 @@ impl Outbox {
             messages: queues.assured.len() + queues.relaxed.len(),
             bytes: queues.assured_bytes + queues.relaxed_bytes,
             dropped: queues.dropped,
+        }
+    }
+}
+
+impl Bounds {
+    /// Why there is no room for a message; `None` where there is.
+    fn exceeded(&self, queues: &Queues, delivery: &Delivery) -> Option<DropReason> {
+        let weight = delivery.message.weight();
+        if delivery.qos == QoS::AtMostOnce {
+            let is_full =
+                queues.relaxed.len() >= self.relaxed_messages || queues.relaxed_bytes + weight > self.relaxed_bytes;
+            is_full.then_some(DropReason::SlowSubscriber)
+        } else {
+            let is_full =
+                queues.assured.len() >= self.assured_messages || queues.assured_bytes + weight > self.assured_bytes;
+            is_full.then_some(DropReason::QueueFull)
         }
     }
 }
@@ -245,7 +356,7 @@ mod tests {
             publisher: ClientIdentifier::new("publisher"),
             received: Timestamp::default(),
         };
-        Delivery { message: Arc::new(message), qos, retain: false, identifiers: Arc::from([]) }
+        Delivery { message: Arc::new(message), qos, retain: false, identifiers: Arc::from([]), share: None }
     }
 
     fn outbox(limits: &Limits) -> Outbox {
@@ -326,12 +437,49 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_session_counts_what_waited() {
+    fn the_end_of_the_session_gives_back_what_waited_and_takes_no_more() {
         let outbox = outbox(&Limits::default());
-        assert_eq!(outbox.clear(), None);
+        assert!(outbox.end().is_empty());
+        let outbox = self::outbox(&Limits::default());
         outbox.push(delivery(QoS::AtLeastOnce, "a"));
-        outbox.push(delivery(QoS::AtLeastOnce, "b"));
-        assert_eq!(outbox.clear(), Some(DropTally { count: 2, example: "a".to_owned() }));
-        assert_eq!(outbox.waiting(), Waiting { messages: 0, bytes: 0, dropped: 2 });
+        outbox.push(delivery(QoS::AtMostOnce, "b"));
+        outbox.push(delivery(QoS::AtLeastOnce, "c"));
+        let waited: Vec<_> = outbox.end().iter().map(|delivery| delivery.message.topic.to_string()).collect();
+        assert_eq!(waited, ["a", "c"]);
+        outbox.push(delivery(QoS::AtLeastOnce, "late"));
+        assert_eq!(outbox.waiting(), Waiting::default());
+        assert!(outbox.offer(delivery(QoS::AtLeastOnce, "late"), Offered::Away).is_err());
+    }
+
+    #[test]
+    fn an_offer_is_turned_down_where_another_client_would_do_better() {
+        let limits = Limits { maximum_queued_messages: 1, ..Limits::default() };
+        let outbox = outbox(&limits);
+        assert!(outbox.offer(delivery(QoS::AtLeastOnce, "a"), Offered::Present).is_ok());
+        assert!(outbox.offer(delivery(QoS::AtLeastOnce, "b"), Offered::Present).is_err(), "the queue is full");
+        assert_eq!(outbox.waiting().dropped, 0, "an offer that is turned down is no drop");
+        outbox.close();
+        take(&outbox, 10, 10);
+        assert!(outbox.offer(delivery(QoS::AtLeastOnce, "c"), Offered::Present).is_err(), "the client is away");
+        assert!(outbox.offer(delivery(QoS::AtMostOnce, "d"), Offered::Away).is_err(), "QoS 0 does not wait");
+        assert!(outbox.offer(delivery(QoS::AtLeastOnce, "e"), Offered::Away).is_ok());
+    }
+
+    #[test]
+    fn a_client_with_much_to_read_is_not_ready() {
+        let outbox = outbox(&Limits::default());
+        assert!(outbox.is_ready());
+        outbox.set_busy(true);
+        assert!(outbox.is_present() && !outbox.is_ready());
+        outbox.set_busy(false);
+        for _ in 0..BACKED_UP {
+            assert!(outbox.is_ready());
+            outbox.push(delivery(QoS::AtMostOnce, "a"));
+        }
+        assert!(!outbox.is_ready());
+        take(&outbox, 1, 1);
+        assert!(outbox.is_ready());
+        outbox.close();
+        assert!(!outbox.is_present() && !outbox.is_ready());
     }
 }

@@ -81,8 +81,15 @@ struct Eviction {
 /// The connection that takes over.
 #[derive(Debug)]
 struct Successor {
-    clean_start: bool,
-    handover: oneshot::Sender<Session>,
+    handover: oneshot::Sender<Handover>,
+}
+
+/// A session on its way to the next connection.
+#[derive(Debug)]
+struct Handover {
+    session: Session,
+    /// The delayed Will Message of the connection that gives it up.
+    will: Option<Box<Will>>,
 }
 
 impl Seat {
@@ -94,11 +101,6 @@ impl Seat {
             }
             self.evicted.notified().await;
         }
-    }
-
-    /// Whether another connection waits that wants the session to go on.
-    pub(crate) fn is_resumed(&self) -> bool {
-        self.eviction.lock().successor.as_ref().is_some_and(|successor| !successor.clean_start)
     }
 
     fn evict(&self, close: Close, successor: Option<Successor>) {
@@ -125,6 +127,8 @@ pub(crate) struct Previous {
     pub(crate) session: Session,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) card: Arc<ClientCard>,
+    /// A delayed Will Message: it is taken back if the session goes on, and due if it ends [MQTT-3.1.3-9].
+    pub(crate) will: Option<Box<Will>>,
 }
 
 /// What is due for a client that is away.
@@ -138,6 +142,7 @@ pub(crate) enum Due {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) client: ClientIdentifier,
+    pub(crate) session: Session,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) card: Arc<ClientCard>,
     /// A delayed Will Message, which is due at the latest when the session ends [MQTT-3.1.3-9].
@@ -162,7 +167,6 @@ impl Registry {
         &self,
         client: &ClientIdentifier,
         address: SocketAddr,
-        clean_start: bool,
         takeover: Close,
         outbox: &Arc<Outbox>,
         card: &Arc<ClientCard>,
@@ -183,7 +187,7 @@ impl Registry {
                     match std::mem::replace(&mut entry.place, Place::Held(Arc::clone(&seat))) {
                         Place::Held(holder) => {
                             let (handover, waiting) = oneshot::channel();
-                            holder.evict(takeover, Some(Successor { clean_start, handover }));
+                            holder.evict(takeover, Some(Successor { handover }));
                             (Some(waiting), None, old)
                         }
                         Place::Away(away) => {
@@ -197,13 +201,13 @@ impl Registry {
                 }
             }
         };
-        let session = match waiting {
+        let handover = match waiting {
             // An error means that the holder is gone without a word: there is nothing to take over.
             Some(waiting) => waiting.await.ok(),
-            None => away.map(|away| away.session),
+            None => away.map(|away| Handover { session: away.session, will: away.will.map(|(_, will)| will) }),
         };
-        let (old_outbox, old_card) = old;
-        let previous = session.map(|session| Previous { session, outbox: old_outbox, card: old_card });
+        let (outbox, card) = old;
+        let previous = handover.map(|Handover { session, will }| Previous { session, outbox, card, will });
         Claimed { seat, previous }
     }
 
@@ -231,15 +235,16 @@ impl Registry {
             // The successor ends the session where it must not go on: its own subscriptions come after that.
             let entry = clients.entries.get(&client)?;
             let (outbox, card) = (Arc::clone(&entry.outbox), Arc::clone(&entry.card));
-            let undelivered = successor.handover.send(session).is_err();
-            return undelivered.then_some(Ended { client, outbox, card, will: None });
+            let handover = Handover { session, will: will.map(|(_, will)| will) };
+            let Err(Handover { session, will }) = successor.handover.send(handover) else { return None };
+            return Some(Ended { client, session, outbox, card, will });
         }
         let entry = clients.entries.get_mut(&client)?;
         if !survives {
             let entry = clients.entries.remove(&client)?;
             clients.held -= 1;
             let will = will.map(|(_, will)| will);
-            return Some(Ended { client, outbox: entry.outbox, card: entry.card, will });
+            return Some(Ended { client, session, outbox: entry.outbox, card: entry.card, will });
         }
         let expires = (session.expiry_interval != NEVER_EXPIRES)
             .then(|| now + Duration::from_secs(u64::from(session.expiry_interval)));
@@ -271,10 +276,10 @@ impl Registry {
                 continue;
             };
             if away.expires.is_some_and(|expires| expires <= now) {
-                let will = away.will.take().map(|(_, will)| will);
-                if let Some(entry) = clients.entries.remove(&client) {
-                    let ended = Ended { client, outbox: entry.outbox, card: entry.card, will };
-                    due.push(Due::Expired(Box::new(ended)));
+                if let Some(Entry { outbox, card, place: Place::Away(away) }) = clients.entries.remove(&client) {
+                    let Away { session, will, .. } = *away;
+                    let will = will.map(|(_, will)| will);
+                    due.push(Due::Expired(Box::new(Ended { client, session, outbox, card, will })));
                 }
                 continue;
             }
@@ -325,8 +330,9 @@ impl Registry {
                 if let Some(deadline) = away.deadline() {
                     clients.deadlines.remove(&(deadline, client.clone()));
                 }
-                let will = away.will.map(|(_, will)| will);
-                Some(Ended { client, outbox: entry.outbox, card: entry.card, will })
+                let Away { session, will, .. } = *away;
+                let will = will.map(|(_, will)| will);
+                Some(Ended { client, session, outbox: entry.outbox, card: entry.card, will })
             }
         }
     }

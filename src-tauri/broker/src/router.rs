@@ -2,23 +2,45 @@
 //! subscriber.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nightjar_mqtt::{QoS, SubscriptionOptions, TopicFilter, TopicName};
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 
+use crate::clock::Moment;
 use crate::delivery::Delivery;
-use crate::outbox::Outbox;
-use crate::routing::{RetainedTree, SubscriptionTree};
-use crate::{ClientIdentifier, Message};
+use crate::outbox::{Outbox, Pushed};
+use crate::routing::{Epoch, RetainedCursor, RetainedTree, SubscriptionTree, Walked};
+use crate::share::{Member, Share};
+use crate::{ClientIdentifier, Message, SubscriptionState};
+
+/// Subscriptions that change under one lock: with more, others get their turn in between.
+const CHANGED_AT_ONCE: usize = 256;
+/// Levels of the tree of retained messages that are looked at under one lock.
+const WALKED_AT_ONCE: usize = 512;
+/// Such looks in one part of a round for what has expired.
+const SWEPT_AT_ONCE: usize = 8;
 
 /// One subscription, as the tree holds it.
 #[derive(Debug)]
-pub(crate) struct Subscriber {
-    pub(crate) outbox: Arc<Outbox>,
-    pub(crate) options: SubscriptionOptions,
-    pub(crate) identifier: Option<u32>,
+struct Subscriber {
+    outbox: Arc<Outbox>,
+    options: SubscriptionOptions,
+    identifier: Option<u32>,
+}
+
+/// Every subscription.
+#[derive(Debug, Default)]
+struct Subscriptions {
+    ordinary: SubscriptionTree<ClientIdentifier, Subscriber>,
+    /// By the filter behind the share name. The subscribers here are the whole filters, share name included.
+    shared: SubscriptionTree<TopicFilter, Arc<Share>>,
+    /// By the whole filter.
+    shares: HashMap<TopicFilter, Arc<Share>>,
+    /// Members of all shares.
+    members: usize,
 }
 
 /// How one session gets the messages of a topic, all of its overlapping subscriptions taken together
@@ -26,26 +48,62 @@ pub(crate) struct Subscriber {
 #[derive(Debug)]
 struct Route {
     outbox: Arc<Outbox>,
+    terms: Terms,
+    own: Own,
+}
+
+/// What the subscriptions that apply to a message say of its delivery.
+#[derive(Clone, Debug)]
+struct Terms {
     maximum_qos: QoS,
-    no_local: bool,
     retain_as_published: bool,
     identifiers: Arc<[u32]>,
 }
 
+/// How the session gets messages that its own client published: No Local takes subscriptions away
+/// [MQTT-3.8.3-3].
+#[derive(Debug)]
+enum Own {
+    /// As those of others.
+    Same,
+    Not,
+    By(Box<Terms>),
+}
+
+/// Where the messages of a topic go.
+#[derive(Debug, Default)]
+struct Routes {
+    sessions: Box<[Route]>,
+    shares: Box<[Arc<Share>]>,
+}
+
 /// Subscriptions and retained messages, shared by all connections.
+///
+/// Whoever locks both locks `retained` first.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
-    subscriptions: RwLock<SubscriptionTree<ClientIdentifier, Subscriber>>,
+    subscriptions: RwLock<Subscriptions>,
     /// Counts the changes of `subscriptions`: what a cache knows is true while this stands still.
     version: AtomicU64,
     pub(crate) retained: RwLock<RetainedTree>,
+}
+
+/// What a new subscription found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Subscribed {
+    /// It is not one that was changed.
+    pub(crate) is_new: bool,
+    /// Retained messages up to here are to be sent, where there are any; later ones come as they are published.
+    pub(crate) retained: Option<Epoch>,
 }
 
 /// A publisher's memory of where its topics go, so that a repeated topic costs no walk and no allocation.
 #[derive(Debug, Default)]
 pub(crate) struct RouteCache {
     version: u64,
-    routes: HashMap<TopicName, Arc<[Route]>>,
+    routes: HashMap<TopicName, Routes>,
+    /// Sessions and shares in all of `routes`.
+    weight: usize,
 }
 
 /// Outboxes that a batch of messages touched, each to be woken once.
@@ -61,92 +119,266 @@ impl Touched {
     pub(crate) fn wake(&mut self) {
         self.to_wake.drain(..).for_each(|outbox| outbox.wake());
     }
+
+    /// Notes what is to be done after a message was put into an outbox.
+    pub(crate) fn note(&mut self, outbox: &Arc<Outbox>, pushed: Pushed) {
+        if pushed.wake {
+            self.to_wake.push(Arc::clone(outbox));
+        }
+        if pushed.first_drop {
+            self.dropping.push(Arc::clone(outbox));
+        }
+    }
 }
 
 impl RouteCache {
     /// Topics that one publisher's cache holds before it starts anew.
-    const CAPACITY: usize = 1_024;
+    const TOPICS: usize = 1_024;
+    /// Sessions and shares that it holds for them, for the same reason: a topic may have many subscribers.
+    const WEIGHT: usize = 65_536;
+
+    fn follow(&mut self, version: u64) {
+        if self.version != version {
+            self.clear();
+            self.version = version;
+        }
+    }
+
+    fn keep(&mut self, topic: TopicName, routes: Routes) {
+        let weight = routes.sessions.len() + routes.shares.len();
+        if self.routes.len() >= Self::TOPICS || self.weight + weight > Self::WEIGHT {
+            self.clear();
+        }
+        self.weight += weight;
+        self.routes.insert(topic, routes);
+    }
+
+    fn clear(&mut self) {
+        self.routes.clear();
+        self.weight = 0;
+    }
+}
+
+impl Subscriptions {
+    /// Adds or changes one; returns whether it is new to its session.
+    fn insert(&mut self, outbox: &Arc<Outbox>, filter: &TopicFilter, state: SubscriptionState) -> bool {
+        let SubscriptionState { options, identifier } = state;
+        let outbox = Arc::clone(outbox);
+        let Some((_, behind_name)) = filter.shared() else {
+            let client = outbox.client().clone();
+            return self.ordinary.insert(filter, client, Subscriber { outbox, options, identifier }).is_none();
+        };
+        let share = match self.shares.get(filter) {
+            Some(share) => share,
+            None => {
+                let share = Arc::<Share>::default();
+                self.shared.insert(behind_name, filter.clone(), Arc::clone(&share));
+                self.shares.entry(filter.clone()).or_insert(share)
+            }
+        };
+        let is_new = share.join(Member {
+            outbox,
+            maximum_qos: options.maximum_qos,
+            retain_as_published: options.retain_as_published,
+            identifiers: identifier.into_iter().collect(),
+        });
+        self.members += usize::from(is_new);
+        is_new
+    }
+
+    fn remove(&mut self, client: &ClientIdentifier, filter: &TopicFilter) -> bool {
+        let Some((_, behind_name)) = filter.shared() else {
+            return self.ordinary.remove(filter, client).is_some();
+        };
+        let Some(share) = self.shares.get(filter) else { return false };
+        let was_member = share.leave(client);
+        if share.is_empty() {
+            self.shares.remove(filter);
+            self.shared.remove(behind_name, filter);
+        }
+        self.members -= usize::from(was_member);
+        was_member
+    }
 }
 
 impl Router {
-    /// Registers a subscription; returns whether it is new to its session.
-    pub(crate) fn subscribe(&self, filter: &TopicFilter, client: ClientIdentifier, subscriber: Subscriber) -> bool {
-        let replaced = self.subscriptions.write().insert(filter, client, subscriber);
-        self.version.fetch_add(1, Ordering::Release);
-        replaced.is_none()
-    }
-
-    /// Ends a subscription; returns whether there was one.
-    pub(crate) fn unsubscribe(&self, filter: &TopicFilter, client: &ClientIdentifier) -> bool {
-        let removed = self.subscriptions.write().remove(filter, client);
-        self.version.fetch_add(1, Ordering::Release);
-        removed.is_some()
-    }
-
-    /// Subscriptions in all.
-    pub(crate) fn subscription_count(&self) -> usize {
-        self.subscriptions.read().len()
-    }
-
-    /// Puts the message into the outbox of each session that subscribed to its topic; returns how many.
-    pub(crate) fn route(&self, cache: &mut RouteCache, message: &Arc<Message>, touched: &mut Touched) -> u32 {
-        let version = self.version.load(Ordering::Acquire);
-        if cache.version != version || cache.routes.len() > RouteCache::CAPACITY {
-            cache.routes.clear();
-            cache.version = version;
+    /// Registers the subscriptions of a session, in order.
+    ///
+    /// The retained messages that each is due are settled in the same instant, so that one that is published meanwhile
+    /// comes once: as retained, or as published.
+    pub(crate) fn subscribe(
+        &self,
+        outbox: &Arc<Outbox>,
+        wanted: &[(TopicFilter, SubscriptionState)],
+    ) -> Vec<Subscribed> {
+        let mut found = Vec::with_capacity(wanted.len());
+        for wanted in wanted.chunks(CHANGED_AT_ONCE) {
+            let retained = self.retained.read();
+            let mut subscriptions = self.subscriptions.write();
+            for (filter, state) in wanted {
+                let is_new = subscriptions.insert(outbox, filter, *state);
+                let has_retained = filter.shared().is_none()
+                    && if filter.contains(['+', '#']) { retained.len() > 0 } else { retained.of(filter).is_some() };
+                found.push(Subscribed { is_new, retained: has_retained.then(|| retained.epoch()) });
+            }
+            self.version.fetch_add(1, Ordering::Release);
+            RwLockWriteGuard::unlock_fair(subscriptions);
         }
-        let mut matched = 0;
-        let mut deliver = |routes: &[Route]| {
-            for route in routes {
-                if route.no_local && *route.outbox.client() == message.publisher {
-                    continue;
+        found
+    }
+
+    /// Ends subscriptions of a session; returns of each whether there was one.
+    pub(crate) fn unsubscribe<'f>(
+        &self,
+        client: &ClientIdentifier,
+        filters: impl IntoIterator<Item = &'f TopicFilter>,
+    ) -> Vec<bool> {
+        let mut filters = filters.into_iter().peekable();
+        let mut removed = Vec::new();
+        while filters.peek().is_some() {
+            let mut subscriptions = self.subscriptions.write();
+            let filters = filters.by_ref().take(CHANGED_AT_ONCE);
+            removed.extend(filters.map(|filter| subscriptions.remove(client, filter)));
+            self.version.fetch_add(1, Ordering::Release);
+            RwLockWriteGuard::unlock_fair(subscriptions);
+        }
+        removed
+    }
+
+    /// Subscriptions in all, shared ones included.
+    pub(crate) fn subscription_count(&self) -> usize {
+        let subscriptions = self.subscriptions.read();
+        subscriptions.ordinary.len() + subscriptions.members
+    }
+
+    /// Shared Subscriptions, each member's counted.
+    pub(crate) fn shared_subscription_count(&self) -> usize {
+        self.subscriptions.read().members
+    }
+
+    /// Goes on with a walk over the retained messages, for a bounded time. What has expired is passed over.
+    pub(crate) fn walk_retained(
+        &self,
+        cursor: &mut RetainedCursor,
+        filter: &str,
+        now: Moment,
+        mut take: impl FnMut(&Arc<Message>) -> ControlFlow<()>,
+    ) -> Walked {
+        let retained = self.retained.read();
+        cursor.walk(&retained, filter, WALKED_AT_ONCE, &mut |message| {
+            if message.has_expired(now.wall) { ControlFlow::Continue(()) } else { take(message) }
+        })
+    }
+
+    /// Goes on with a round over all retained messages, for a bounded time, and forgets those that have expired.
+    pub(crate) fn sweep_retained(&self, round: &mut RetainedCursor, now: Moment) {
+        let mut expired = Vec::new();
+        for _ in 0..SWEPT_AT_ONCE {
+            let walked = round.walk(&self.retained.read(), "#", WALKED_AT_ONCE, &mut |message| {
+                if message.has_expired(now.wall) {
+                    expired.push(Arc::clone(message));
                 }
-                matched += 1;
-                let pushed = route.outbox.push(Delivery {
-                    message: Arc::clone(message),
-                    qos: message.qos.min(route.maximum_qos),
-                    retain: message.retain && route.retain_as_published,
-                    identifiers: Arc::clone(&route.identifiers),
-                });
-                if pushed.wake {
-                    touched.to_wake.push(Arc::clone(&route.outbox));
-                }
-                if pushed.first_drop {
-                    touched.dropping.push(Arc::clone(&route.outbox));
+                ControlFlow::Continue(())
+            });
+            if walked == Walked::Whole {
+                *round = RetainedCursor::over_all();
+                break;
+            }
+        }
+        for expired in expired.chunks(CHANGED_AT_ONCE) {
+            let mut retained = self.retained.write();
+            for message in expired {
+                // Meanwhile there may be a new one.
+                if retained.of(&message.topic).is_some_and(|current| Arc::ptr_eq(current, message)) {
+                    retained.clear(&message.topic);
                 }
             }
-        };
-        if let Some(routes) = cache.routes.get(&message.topic) {
-            deliver(routes);
-        } else {
-            let routes = self.routes_of(&message.topic);
-            deliver(&routes);
-            cache.routes.insert(message.topic.detached(), routes);
         }
+    }
+
+    /// Puts the message into the outbox of each session that subscribed to its topic, and of one member of each Shared
+    /// Subscription; returns how many these are.
+    pub(crate) fn route(&self, cache: &mut RouteCache, message: &Arc<Message>, touched: &mut Touched) -> u32 {
+        cache.follow(self.version.load(Ordering::Acquire));
+        if let Some(routes) = cache.routes.get(&message.topic) {
+            return routes.deliver(message, touched);
+        }
+        let routes = self.routes_of(&message.topic);
+        let matched = routes.deliver(message, touched);
+        cache.keep(message.topic.detached(), routes);
         matched
     }
 
-    fn routes_of(&self, topic: &TopicName) -> Arc<[Route]> {
+    fn routes_of(&self, topic: &TopicName) -> Routes {
         let subscriptions = self.subscriptions.read();
-        let mut by_client: HashMap<&ClientIdentifier, (Route, Vec<u32>)> = HashMap::new();
-        subscriptions.visit_matches(topic, &mut |client, subscriber| {
-            let options = &subscriber.options;
-            let (route, identifiers) = by_client.entry(client).or_insert_with(|| {
-                let route = Route {
-                    outbox: Arc::clone(&subscriber.outbox),
-                    maximum_qos: options.maximum_qos,
-                    no_local: true,
-                    retain_as_published: false,
-                    identifiers: Arc::from([]),
-                };
-                (route, Vec::new())
-            });
-            route.maximum_qos = route.maximum_qos.max(options.maximum_qos);
-            route.no_local &= options.no_local;
-            route.retain_as_published |= options.retain_as_published;
-            identifiers.extend(subscriber.identifier);
+        let mut by_client: HashMap<&ClientIdentifier, Vec<&Subscriber>> = HashMap::new();
+        subscriptions.ordinary.visit_matches(topic, &mut |client, subscriber| {
+            by_client.entry(client).or_default().push(subscriber);
         });
-        by_client.into_values().map(|(route, identifiers)| Route { identifiers: identifiers.into(), ..route }).collect()
+        let mut shares = Vec::new();
+        subscriptions.shared.visit_matches(topic, &mut |_, share| shares.push(Arc::clone(share)));
+        Routes { sessions: by_client.into_values().filter_map(Route::of).collect(), shares: shares.into() }
+    }
+}
+
+impl Route {
+    /// The route that one session's matching subscriptions make; `None` without any.
+    fn of(subscribers: Vec<&Subscriber>) -> Option<Self> {
+        let outbox = Arc::clone(&subscribers.first()?.outbox);
+        let terms = Terms::of(subscribers.iter().copied())?;
+        let own = if subscribers.iter().all(|subscriber| !subscriber.options.no_local) {
+            Own::Same
+        } else {
+            let others = subscribers.iter().copied().filter(|subscriber| !subscriber.options.no_local);
+            Terms::of(others).map_or(Own::Not, |terms| Own::By(Box::new(terms)))
+        };
+        Some(Self { outbox, terms, own })
+    }
+
+    /// The terms for messages of that publisher; `None` where it gets none.
+    fn terms_for(&self, publisher: &ClientIdentifier) -> Option<&Terms> {
+        match &self.own {
+            Own::Same => Some(&self.terms),
+            _ if self.outbox.client() != publisher => Some(&self.terms),
+            Own::Not => None,
+            Own::By(terms) => Some(terms),
+        }
+    }
+}
+
+impl Terms {
+    fn of<'s>(subscribers: impl Iterator<Item = &'s Subscriber> + Clone) -> Option<Self> {
+        let options = || subscribers.clone().map(|subscriber| subscriber.options);
+        Some(Self {
+            maximum_qos: options().map(|options| options.maximum_qos).max()?,
+            retain_as_published: options().any(|options| options.retain_as_published),
+            identifiers: subscribers.clone().filter_map(|subscriber| subscriber.identifier).collect(),
+        })
+    }
+}
+
+impl Routes {
+    fn deliver(&self, message: &Arc<Message>, touched: &mut Touched) -> u32 {
+        let mut matched = 0;
+        for route in &self.sessions {
+            let Some(terms) = route.terms_for(&message.publisher) else { continue };
+            matched += 1;
+            let pushed = route.outbox.push(Delivery {
+                message: Arc::clone(message),
+                qos: message.qos.min(terms.maximum_qos),
+                retain: message.retain && terms.retain_as_published,
+                identifiers: Arc::clone(&terms.identifiers),
+                share: None,
+            });
+            touched.note(&route.outbox, pushed);
+        }
+        for share in &self.shares {
+            matched += 1;
+            if let Some((outbox, pushed)) = share.give(message) {
+                touched.note(&outbox, pushed);
+            }
+        }
+        matched
     }
 }
 
@@ -175,9 +407,8 @@ mod tests {
         }
 
         fn subscribe(&self, outbox: &Arc<Outbox>, filter: &str, options: SubscriptionOptions, identifier: Option<u32>) {
-            let subscriber = Subscriber { outbox: Arc::clone(outbox), options, identifier };
             let filter = TopicFilter::new(filter.to_owned()).unwrap();
-            self.router.subscribe(&filter, outbox.client().clone(), subscriber);
+            self.router.subscribe(outbox, &[(filter, SubscriptionState { options, identifier })]);
         }
 
         fn publish(&mut self, publisher: &str, topic: &str, retain: bool) -> u32 {
@@ -229,6 +460,76 @@ mod tests {
     }
 
     #[test]
+    fn no_local_takes_its_own_qos_identifier_and_retain_flag_with_it() {
+        let mut world = World::new();
+        let outbox = world.client("s");
+        let loud = SubscriptionOptions { no_local: true, retain_as_published: true, ..at(QoS::ExactlyOnce) };
+        world.subscribe(&outbox, "a/#", loud, Some(7));
+        world.subscribe(&outbox, "a/+", at(QoS::AtMostOnce), Some(9));
+        assert_eq!(world.publish("s", "a/b", true), 1);
+        let own = taken(&outbox).remove(0);
+        assert_eq!((own.qos, own.retain, &own.identifiers[..]), (QoS::AtMostOnce, false, &[9][..]));
+        assert_eq!(world.publish("p", "a/b", true), 1);
+        let others = taken(&outbox).remove(0);
+        assert_eq!((others.qos, others.retain, others.identifiers.len()), (QoS::ExactlyOnce, true, 2));
+    }
+
+    #[test]
+    fn one_member_of_a_share_and_every_ordinary_subscription_get_the_message() {
+        let mut world = World::new();
+        let (one, other) = (world.client("one"), world.client("other"));
+        for outbox in [&one, &other] {
+            world.subscribe(outbox, "$share/g/a/+", at(QoS::AtLeastOnce), Some(3));
+        }
+        world.subscribe(&one, "$share/h/a/#", at(QoS::AtLeastOnce), None);
+        world.subscribe(&one, "a/b", at(QoS::ExactlyOnce), Some(5));
+        assert_eq!((world.router.subscription_count(), world.router.shared_subscription_count()), (4, 3));
+        let counts: Vec<_> = (0..2)
+            .map(|_| {
+                assert_eq!(world.publish("p", "a/b", false), 3);
+                (taken(&one).len(), taken(&other).len())
+            })
+            .collect();
+        assert_eq!(counts, [(3, 0), (2, 1)]);
+        let filters = ["$share/g/a/+", "$share/h/a/#", "a/b"].map(|filter| TopicFilter::new(filter).unwrap());
+        assert_eq!(world.router.unsubscribe(one.client(), &filters), [true; 3]);
+        assert_eq!(world.publish("p", "a/b", false), 1);
+        assert_eq!(&taken(&other)[0].identifiers[..], [3]);
+        assert_eq!(world.router.unsubscribe(other.client(), &filters), [true, false, false]);
+        assert_eq!(world.publish("p", "a/b", false), 0);
+        assert_eq!((world.router.subscription_count(), world.router.shared_subscription_count()), (0, 0));
+        assert!(world.router.subscriptions.read().shares.is_empty());
+    }
+
+    #[test]
+    fn many_subscriptions_of_one_packet_all_take_effect() {
+        let mut world = World::new();
+        let outbox = world.client("s");
+        let filters: Vec<_> = (0..1_000).map(|number| TopicFilter::new(format!("a/{number}")).unwrap()).collect();
+        let state = SubscriptionState { options: at(QoS::AtMostOnce), identifier: None };
+        let wanted: Vec<_> = filters.iter().map(|filter| (filter.clone(), state)).collect();
+        assert!(world.router.subscribe(&outbox, &wanted).iter().all(|subscribed| subscribed.is_new));
+        assert!(world.router.subscribe(&outbox, &wanted).iter().all(|subscribed| !subscribed.is_new));
+        assert_eq!(world.publish("p", "a/999", false), 1);
+        assert_eq!(world.router.unsubscribe(outbox.client(), &filters), vec![true; 1_000]);
+        assert_eq!(world.publish("p", "a/999", false), 0);
+    }
+
+    #[test]
+    fn a_cache_is_bounded_in_subscribers_too() {
+        let mut world = World::new();
+        let outboxes: Vec<_> = (0..1_000).map(|number| world.client(&number.to_string())).collect();
+        for outbox in &outboxes {
+            world.subscribe(outbox, "#", at(QoS::AtMostOnce), None);
+        }
+        for topic in 0..200 {
+            world.publish("p", &topic.to_string(), false);
+            assert!(world.cache.weight <= RouteCache::WEIGHT);
+            assert_eq!(world.cache.weight, world.cache.routes.len() * 1_000);
+        }
+    }
+
+    #[test]
     fn the_retain_flag_is_passed_on_only_where_it_was_asked_for() {
         let mut world = World::new();
         let (plain, asking) = (world.client("plain"), world.client("asking"));
@@ -246,7 +547,8 @@ mod tests {
         assert_eq!(world.publish("p", "a", false), 0);
         world.subscribe(&outbox, "+", at(QoS::AtMostOnce), None);
         assert_eq!(world.publish("p", "a", false), 1);
-        assert!(world.router.unsubscribe(&TopicFilter::new("+").unwrap(), outbox.client()));
+        assert_eq!(world.router.unsubscribe(outbox.client(), [&TopicFilter::new("+").unwrap()]), [true]);
+        assert_eq!(world.router.unsubscribe(outbox.client(), [&TopicFilter::new("+").unwrap()]), [false]);
         assert_eq!(world.publish("p", "a", false), 0);
     }
 

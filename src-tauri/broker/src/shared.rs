@@ -1,9 +1,8 @@
 //! What all connections of a broker share.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use nightjar_mqtt::{PublishProperties, QoS, TopicFilter, Will};
+use nightjar_mqtt::{PublishProperties, QoS, Will};
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -106,11 +105,15 @@ impl Shared {
     /// Hands the batch's records to the journal and wakes the subscribers; returns the sequence that covers it all.
     pub(crate) fn finish(&self, batch: &mut PublishBatch) -> Sequence {
         let sequence = self.journal.append(&mut batch.records);
-        batch.touched.wake();
-        if !batch.touched.dropping.is_empty() {
-            self.dropping.lock().append(&mut batch.touched.dropping);
-        }
+        self.settle(&mut batch.touched);
         sequence
+    }
+
+    fn settle(&self, touched: &mut Touched) {
+        touched.wake();
+        if !touched.dropping.is_empty() {
+            self.dropping.lock().append(&mut touched.dropping);
+        }
     }
 
     /// Routes and records a single message of the owner's.
@@ -125,8 +128,11 @@ impl Shared {
     pub(crate) fn announce(&self, message: Message) {
         let message = Arc::new(message);
         let mut batch = PublishBatch::default();
-        self.router.retained.write().set(Arc::clone(&message));
-        self.router.route(&mut batch.cache, &message, &mut batch.touched);
+        {
+            let mut retained = self.router.retained.write();
+            retained.set(Arc::clone(&message));
+            self.router.route(&mut batch.cache, &message, &mut batch.touched);
+        }
         self.finish(&mut batch);
     }
 
@@ -175,16 +181,45 @@ impl Shared {
         }
     }
 
-    /// Removes what a session that is over leaves in the tree and in its queue.
-    pub(crate) fn end_session(&self, ended: Ended) {
-        let Ended { client, outbox, card, will } = ended;
-        let subscriptions = std::mem::take(&mut card.about.lock().subscriptions);
-        for filter in subscriptions.keys() {
-            self.router.unsubscribe(filter, &client);
+    /// Gives the messages of Shared Subscriptions that wait for a client that went away to members that are there.
+    pub(crate) fn pass_on(&self, outbox: &Arc<Outbox>) {
+        let client = outbox.client();
+        let mut touched = Touched::default();
+        for delivery in outbox.take_shared(|share| share.has_other_present(client)) {
+            let given = delivery.share.as_ref().and_then(|share| share.give_to_present(&delivery.message, client));
+            match given {
+                Some((taker, pushed)) => touched.note(&taker, pushed),
+                None => touched.note(outbox, outbox.push(delivery)),
+            }
         }
-        if let Some(tally) = outbox.clear() {
-            self.counters.drop_messages(DropReason::SessionEnded, tally.count);
-            let detail = drop_detail(DropReason::SessionEnded, tally.count, &tally.example);
+        self.settle(&mut touched);
+    }
+
+    /// Removes what a session that is over leaves in the tree and in its queue. What it was to get from a Shared
+    /// Subscription, and did not get for sure, goes to another member (MQTT 5.0, 4.8.2).
+    pub(crate) fn end_session(&self, ended: Ended) {
+        let Ended { client, session, outbox, card, will } = ended;
+        let subscriptions = std::mem::take(&mut card.about.lock().subscriptions);
+        self.router.unsubscribe(&client, subscriptions.keys());
+        let mut touched = Touched::default();
+        let mut give = |delivery: &Delivery| {
+            let given = delivery.share.as_ref().and_then(|share| share.give(&delivery.message));
+            given.as_ref().map(|(taker, pushed)| touched.note(taker, *pushed)).is_some()
+        };
+        for delivery in session.into_undelivered() {
+            give(&delivery);
+        }
+        let (mut count, mut example) = (0, None);
+        for delivery in outbox.end() {
+            if !give(&delivery) {
+                count += 1;
+                example.get_or_insert_with(|| delivery.message.topic.to_string());
+            }
+        }
+        self.settle(&mut touched);
+        if let Some(example) = example {
+            self.counters.drop_messages(DropReason::SessionEnded, count);
+            let detail = drop_detail(DropReason::SessionEnded, count, &example);
             self.record(EventKind::Dropped, Some(&client), detail);
         }
         if let Some(will) = will {
@@ -229,17 +264,6 @@ impl Shared {
         for Over { client, detail } in self.flapping.settle(now.steady) {
             self.record(EventKind::Broker, client.as_ref(), detail);
         }
-    }
-
-    /// The retained messages that a filter matches and that have not expired, for a new subscription.
-    pub(crate) fn retained_for(&self, filter: &TopicFilter, now: Moment) -> VecDeque<Arc<Message>> {
-        let mut found = VecDeque::new();
-        self.router.retained.read().visit_matches(filter, &mut |message| {
-            if !message.has_expired(now.wall) {
-                found.push_back(Arc::clone(message));
-            }
-        });
-        found
     }
 }
 

@@ -110,7 +110,7 @@ fn values(shared: &Shared, totals: &Totals, now: Moment) -> Vec<(String, String)
         ("retained messages/count", retained as u64),
         ("retained messages/bytes", retained_bytes as u64),
         ("subscriptions/count", shared.router.subscription_count() as u64),
-        ("shared_subscriptions/count", 0),
+        ("shared_subscriptions/count", shared.router.shared_subscription_count() as u64),
         ("connections/refused", totals.refused_connections),
     ];
     let words =

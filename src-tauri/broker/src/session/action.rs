@@ -46,6 +46,21 @@ pub(crate) struct Acknowledge {
     /// QoS 1: PUBACK, QoS 2: PUBREC.
     pub(crate) qos: QoS,
     pub(crate) reason: ReasonCode,
+    /// Why, in words, where the message is refused; empty otherwise.
+    pub(crate) detail: &'static str,
+}
+
+impl Acknowledge {
+    /// The message is taken.
+    pub(crate) const fn success(packet_identifier: PacketIdentifier, qos: QoS) -> Self {
+        Self { packet_identifier, qos, reason: ReasonCode::SUCCESS, detail: "" }
+    }
+
+    /// The message is not taken.
+    #[must_use]
+    pub(crate) const fn refused(self, reason: ReasonCode, detail: &'static str) -> Self {
+        Self { reason, detail, ..self }
+    }
 }
 
 /// How a connection ends.

@@ -2,6 +2,8 @@ use std::time::{Duration, Instant};
 
 use nightjar_mqtt::{ProtocolVersion, Publish, TopicName};
 
+use super::topic_aliases::TopicAliases;
+
 /// What a session knows of the connection that it is on.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -17,11 +19,15 @@ pub(crate) struct Link {
     /// Topics by alias, 1 first (MQTT 5.0, 3.3.2.3.4).
     aliases: Vec<Option<TopicName>>,
     alias_maximum: u16,
+    /// Those of the other direction.
+    pub(super) topic_aliases: TopicAliases,
+    /// The client wants to be told in words why something was refused (MQTT 5.0, 3.1.2.11.7).
+    tells_reasons: bool,
 }
 
 impl Link {
     /// A connection that begins at `now`. `incoming_maximum` and `alias_maximum` are what CONNACK tells the client.
-    pub(crate) const fn new(
+    pub(crate) fn new(
         version: ProtocolVersion,
         keep_alive: u16,
         receive_maximum: u16,
@@ -38,7 +44,26 @@ impl Link {
             last_heard: now,
             aliases: Vec::new(),
             alias_maximum,
+            topic_aliases: TopicAliases::new(0),
+            tells_reasons: true,
         }
+    }
+
+    /// The client takes Topic Aliases up to that one.
+    #[must_use]
+    pub(crate) fn with_topic_aliases(self, maximum: u16) -> Self {
+        Self { topic_aliases: TopicAliases::new(maximum), ..self }
+    }
+
+    /// Whether the client asked for problem information [MQTT-3.1.2-29].
+    #[must_use]
+    pub(crate) fn with_problem_information(self, wanted: bool) -> Self {
+        Self { tells_reasons: wanted, ..self }
+    }
+
+    /// Whether Reason Strings may go along with acknowledgements.
+    pub(crate) fn tells_reasons(&self) -> bool {
+        self.tells_reasons && self.knows_reason_codes()
     }
 
     /// When the client must have been heard again: one and a half times the Keep Alive after the last packet

@@ -6,18 +6,24 @@
 mod action;
 mod inflight;
 mod link;
+mod retained;
+mod topic_aliases;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
 pub(crate) use action::{Acknowledge, Action, Close, Outgoing};
 pub(crate) use link::Link;
+pub(crate) use retained::RetainedRequests;
+pub(crate) use topic_aliases::{TopicAlias, TopicAliases};
 
-use nightjar_mqtt::{Acknowledgement, Disconnect, Packet, PacketIdentifier, Publish, QoS, ReasonCode};
+use nightjar_mqtt::{
+    Acknowledgement, AcknowledgementProperties, Disconnect, Packet, PacketIdentifier, Publish, QoS, ReasonCode,
+};
 
-use self::inflight::{Flight, Inflight};
+use self::inflight::{Found, Inflight};
 use crate::clock::Moment;
 use crate::delivery::Delivery;
 use crate::{ClientIdentifier, DropReason, EventKind};
@@ -31,9 +37,8 @@ pub(crate) struct Session {
     client: ClientIdentifier,
     /// Seconds after the end of the connection.
     pub(crate) expiry_interval: u32,
-    /// Retained messages that new subscriptions asked for and that were not sent yet: they go before what is live,
-    /// so that an old value never follows a newer one.
-    pub(crate) retained_backlog: VecDeque<Delivery>,
+    /// Retained messages that new subscriptions asked for and that were not sent yet.
+    pub(crate) retained: RetainedRequests,
     inflight: Inflight,
     /// QoS 2 messages that were taken, until PUBREL (4.3.3).
     received: HashSet<PacketIdentifier>,
@@ -46,7 +51,7 @@ impl Session {
         Self {
             client,
             expiry_interval,
-            retained_backlog: VecDeque::new(),
+            retained: RetainedRequests::default(),
             inflight: Inflight::default(),
             received: HashSet::new(),
             link,
@@ -61,34 +66,59 @@ impl Session {
         &self.link
     }
 
+    pub(crate) const fn topic_aliases(&mut self) -> &mut TopicAliases {
+        &mut self.link.topic_aliases
+    }
+
     /// Messages that were sent and wait for an acknowledgement.
     pub(crate) fn inflight(&self) -> usize {
         self.inflight.len()
     }
 
-    /// How many QoS 1 and 2 messages may be sent now [MQTT-3.3.4-9].
+    /// How many QoS 1 and 2 messages may be sent now [MQTT-3.3.4-9]; none that is new while there are some to be sent
+    /// again.
     pub(crate) fn window(&self) -> usize {
-        usize::from(self.link.receive_maximum).saturating_sub(self.inflight.len())
+        if self.inflight.has_unsent() { 0 } else { self.quota() }
     }
 
-    /// Carries on with a new connection: what was not acknowledged is sent again, in the original order
-    /// [MQTT-4.4.0-1], [MQTT-4.6.0-1].
-    pub(crate) fn resume(&mut self, expiry_interval: u32, link: Link, now: Moment, actions: &mut Vec<Action>) {
+    /// What the client's Receive Maximum leaves (MQTT 5.0, 4.9). What was released counts although the client may have
+    /// forgotten it: so the flights of a session are bounded over any number of connections.
+    fn quota(&self) -> usize {
+        usize::from(self.link.receive_maximum).saturating_sub(self.inflight.under_way())
+    }
+
+    /// Carries on with a new connection: what was released is released again, and [`Self::resend`] has work to do.
+    pub(crate) fn resume(&mut self, expiry_interval: u32, link: Link, actions: &mut Vec<Action>) {
         self.expiry_interval = expiry_interval;
         self.link = link;
-        for (packet_identifier, flight) in self.inflight.iter() {
-            actions.push(match flight {
-                Flight::Publish(delivery) => Action::Deliver(Outgoing {
-                    dup: true,
-                    packet_identifier: Some(packet_identifier),
-                    message_expiry_interval: delivery.message.remaining_expiry(now.wall),
-                    delivery: delivery.clone(),
-                }),
-                Flight::Release => {
-                    Action::Send(Packet::PubRel(Acknowledgement::new(packet_identifier, ReasonCode::SUCCESS)))
-                }
-            });
+        self.inflight.restart();
+        actions.extend(self.inflight.released().map(|packet_identifier| {
+            Action::Send(Packet::PubRel(Acknowledgement::new(packet_identifier, ReasonCode::SUCCESS)))
+        }));
+    }
+
+    /// Sends a message again that was not acknowledged on an earlier connection, where there is one and the window is
+    /// open; returns whether it did.
+    pub(crate) fn resend(&mut self, now: Moment, actions: &mut Vec<Action>) -> bool {
+        if self.quota() == 0 {
+            return false;
         }
+        let Some((packet_identifier, delivery)) = self.inflight.resend() else {
+            return false;
+        };
+        actions.push(Action::Deliver(Outgoing {
+            dup: true,
+            packet_identifier: Some(packet_identifier),
+            message_expiry_interval: delivery.message.remaining_expiry(now.wall),
+            delivery: delivery.clone(),
+        }));
+        true
+    }
+
+    /// Ends the session; returns what of its Shared Subscriptions may go to another member: QoS 1 that was not
+    /// acknowledged. QoS 2 goes to nobody else once it was sent [MQTT-4.8.2-5].
+    pub(crate) fn into_undelivered(self) -> impl Iterator<Item = Delivery> {
+        self.inflight.into_sent().filter(|delivery| delivery.share.is_some() && delivery.qos == QoS::AtLeastOnce)
     }
 
     /// Counts the Keep Alive from now on: what the client sent meanwhile was left unread in its socket.
@@ -101,10 +131,16 @@ impl Session {
         self.link.heard(now.steady);
         match packet {
             Packet::Publish(publish) => self.handle_publish(publish, actions),
-            Packet::PubAck(acknowledgement) => self.handle_puback(&acknowledgement, actions),
+            Packet::PubAck(acknowledgement) => {
+                let found = self.inflight.acknowledge(acknowledgement.packet_identifier);
+                finish_flow("PUBACK", &acknowledgement, found, actions);
+            }
             Packet::PubRec(acknowledgement) => self.handle_pubrec(&acknowledgement, actions),
             Packet::PubRel(acknowledgement) => self.handle_pubrel(&acknowledgement, actions),
-            Packet::PubComp(acknowledgement) => self.inflight.complete(acknowledgement.packet_identifier),
+            Packet::PubComp(acknowledgement) => {
+                let found = self.inflight.complete(acknowledgement.packet_identifier);
+                finish_flow("PUBCOMP", &acknowledgement, found, actions);
+            }
             Packet::Subscribe(subscribe) => actions.push(Action::Subscribe(subscribe)),
             Packet::Unsubscribe(unsubscribe) => actions.push(Action::Unsubscribe(unsubscribe)),
             Packet::PingReq => actions.push(Action::Send(Packet::PingResp)),
@@ -138,13 +174,18 @@ impl Session {
 
     /// Forgets a message that turned out too large for the client, as if it had been sent [MQTT-3.1.2-25].
     pub(crate) fn forget_flight(&mut self, packet_identifier: PacketIdentifier) {
-        self.inflight.finish(packet_identifier);
+        self.inflight.forget(packet_identifier);
     }
 
     /// Notes that a message that was published with QoS 1 or 2 is kept: it is acknowledged now.
     pub(crate) fn handle_committed(&mut self, acknowledge: Acknowledge, actions: &mut Vec<Action>) {
-        let Acknowledge { packet_identifier, qos, reason } = acknowledge;
-        let acknowledgement = Acknowledgement::new(packet_identifier, reason);
+        let Acknowledge { packet_identifier, qos, reason, detail } = acknowledge;
+        let mut acknowledgement = Acknowledgement::new(packet_identifier, reason);
+        if !detail.is_empty() && self.link.tells_reasons() {
+            let reason_string = Some(detail.into());
+            acknowledgement.properties =
+                Some(Box::new(AcknowledgementProperties { reason_string, ..AcknowledgementProperties::default() }));
+        }
         actions.push(Action::Send(if qos == QoS::ExactlyOnce {
             if reason.is_error() {
                 self.received.remove(&packet_identifier);
@@ -188,8 +229,7 @@ impl Session {
             (qos, Some(packet_identifier)) => {
                 // A QoS 2 message that was taken already is only acknowledged again [MQTT-4.3.3-10].
                 if qos == QoS::ExactlyOnce && self.received.contains(&packet_identifier) {
-                    let reason = ReasonCode::SUCCESS;
-                    actions.push(Action::Acknowledge(Acknowledge { packet_identifier, qos, reason }));
+                    actions.push(Action::Acknowledge(Acknowledge::success(packet_identifier, qos)));
                     return;
                 }
                 if !self.link.incoming_started() {
@@ -202,36 +242,28 @@ impl Session {
                 if qos == QoS::ExactlyOnce {
                     self.received.insert(packet_identifier);
                 }
-                Some(Acknowledge { packet_identifier, qos, reason: ReasonCode::SUCCESS })
+                Some(Acknowledge::success(packet_identifier, qos))
             }
         };
         actions.push(Action::Publish { topic, publish, acknowledge });
     }
 
-    fn handle_puback(&mut self, acknowledgement: &Acknowledgement, actions: &mut Vec<Action>) {
-        self.finish_flight(acknowledgement, actions);
-    }
-
     fn handle_pubrec(&mut self, acknowledgement: &Acknowledgement, actions: &mut Vec<Action>) {
         let packet_identifier = acknowledgement.packet_identifier;
         if acknowledgement.reason_code.is_error() {
-            self.finish_flight(acknowledgement, actions);
+            let found = self.inflight.refuse(packet_identifier);
+            finish_flow("PUBREC", acknowledgement, found, actions);
             return;
         }
-        let reason = if self.inflight.release(packet_identifier) || !self.link.knows_reason_codes() {
-            ReasonCode::SUCCESS
-        } else {
-            ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
+        let reason = match self.inflight.release(packet_identifier) {
+            Found::Nothing if self.link.knows_reason_codes() => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
+            Found::Flow(_) | Found::Nothing => ReasonCode::SUCCESS,
+            found @ Found::OtherFlow => {
+                finish_flow("PUBREC", acknowledgement, found, actions);
+                return;
+            }
         };
         actions.push(Action::Send(Packet::PubRel(Acknowledgement::new(packet_identifier, reason))));
-    }
-
-    fn finish_flight(&mut self, acknowledgement: &Acknowledgement, actions: &mut Vec<Action>) {
-        if let Some(Flight::Publish(delivery)) = self.inflight.finish(acknowledgement.packet_identifier)
-            && acknowledgement.reason_code.is_error()
-        {
-            actions.push(Action::Drop { delivery, reason: DropReason::RefusedBySubscriber });
-        }
     }
 
     fn handle_pubrel(&mut self, acknowledgement: &Acknowledgement, actions: &mut Vec<Action>) {
@@ -267,5 +299,22 @@ impl Session {
             // Only the reason code 0x00 takes the Will back [MQTT-3.14.4-3]; below 5.0 there is no other.
             publish_will: disconnect.reason_code != ReasonCode::SUCCESS,
         }));
+    }
+}
+
+/// What an acknowledgement that ends a flow leads to. One for nothing is ignored: it may be late.
+fn finish_flow(packet: &str, acknowledgement: &Acknowledgement, found: Found, actions: &mut Vec<Action>) {
+    match found {
+        Found::Flow(Some(delivery)) if acknowledgement.reason_code.is_error() => {
+            actions.push(Action::Drop { delivery, reason: DropReason::RefusedBySubscriber });
+        }
+        Found::Flow(_) | Found::Nothing => {}
+        Found::OtherFlow => actions.push(Action::Close(Close::violation(
+            ReasonCode::PROTOCOL_ERROR,
+            format!(
+                "{packet} {} does not belong to a message at that point of its way (4.3 Quality of Service levels)",
+                acknowledgement.packet_identifier.value(),
+            ),
+        ))),
     }
 }

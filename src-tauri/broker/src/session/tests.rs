@@ -92,12 +92,12 @@ impl World {
             publisher: ClientIdentifier::new("publisher"),
             received: self.now.wall,
         };
-        Delivery { message: Arc::new(message), qos, retain: false, identifiers: Arc::from([]) }
+        Delivery { message: Arc::new(message), qos, retain: false, identifiers: Arc::from([]), share: None }
     }
 
     fn committed(&mut self, qos: QoS, packet_identifier: u16) -> Vec<String> {
         let mut actions = Vec::new();
-        let acknowledge = Acknowledge { packet_identifier: id(packet_identifier), qos, reason: ReasonCode::SUCCESS };
+        let acknowledge = Acknowledge::success(id(packet_identifier), qos);
         self.session.handle_committed(acknowledge, &mut actions);
         said(&actions)
     }
@@ -110,7 +110,8 @@ impl World {
 
     fn reconnect(&mut self, version: ProtocolVersion) -> Vec<String> {
         let mut actions = Vec::new();
-        self.session.resume(60, link(version, 10, self.now), self.now, &mut actions);
+        self.session.resume(60, link(version, 10, self.now), &mut actions);
+        while self.session.resend(self.now, &mut actions) {}
         said(&actions)
     }
 }
@@ -181,7 +182,7 @@ fn a_refused_qos_2_message_may_come_again() {
     world.packet(publish(QoS::ExactlyOnce, 7, "a"));
     let mut actions = Vec::new();
     let reason = ReasonCode::QUOTA_EXCEEDED;
-    let refusal = Acknowledge { packet_identifier: id(7), qos: QoS::ExactlyOnce, reason };
+    let refusal = Acknowledge::success(id(7), QoS::ExactlyOnce).refused(reason, "no room");
     world.session.handle_committed(refusal, &mut actions);
     assert_eq!(said(&actions), ["PUBREC 7 97"]);
     assert_eq!(world.packet(publish(QoS::ExactlyOnce, 7, "a")), ["take a 7"]);
@@ -191,8 +192,7 @@ fn a_refused_qos_2_message_may_come_again() {
 fn a_message_without_acknowledgement_may_come_again() {
     let mut world = World::new(ProtocolVersion::V311);
     world.packet(publish(QoS::ExactlyOnce, 7, "a"));
-    let reason = ReasonCode::SUCCESS;
-    world.session.forget_incoming(Acknowledge { packet_identifier: id(7), qos: QoS::ExactlyOnce, reason });
+    world.session.forget_incoming(Acknowledge::success(id(7), QoS::ExactlyOnce));
     assert_eq!(world.packet(publish(QoS::ExactlyOnce, 7, "a")), ["take a 7"]);
 }
 
@@ -243,11 +243,31 @@ fn deliveries_fill_the_window_and_acknowledgements_open_it() {
 }
 
 #[test]
-fn pubcomp_before_pubrec_ends_nothing() {
-    let mut world = World::new(ProtocolVersion::V311);
-    world.deliver(QoS::ExactlyOnce, "a", None);
-    world.packet(Packet::PubComp(acknowledgement(1)));
-    assert_eq!(world.session.inflight(), 1);
+fn an_acknowledgement_that_does_not_belong_to_its_message_is_a_protocol_error() {
+    for version in [ProtocolVersion::V31, ProtocolVersion::V311, ProtocolVersion::V5] {
+        let mut world = World::new(version);
+        world.deliver(QoS::AtLeastOnce, "one", None);
+        world.deliver(QoS::ExactlyOnce, "two", None);
+        assert_eq!(world.packet(Packet::PubRec(acknowledgement(1))), ["close 82"]);
+        assert_eq!(world.packet(Packet::PubComp(acknowledgement(1))), ["close 82"]);
+        assert_eq!(world.packet(Packet::PubAck(acknowledgement(2))), ["close 82"]);
+        assert_eq!(world.packet(Packet::PubComp(acknowledgement(2))), ["close 82"], "PUBREC has not come");
+        assert_eq!(world.session.inflight(), 2, "none of these ends a flow");
+        world.packet(Packet::PubRec(acknowledgement(2)));
+        assert_eq!(world.packet(Packet::PubAck(acknowledgement(2))), ["close 82"]);
+        assert_eq!(world.session.inflight(), 2);
+    }
+}
+
+#[test]
+fn an_acknowledgement_of_nothing_is_late_and_not_wrong() {
+    for version in [ProtocolVersion::V31, ProtocolVersion::V311, ProtocolVersion::V5] {
+        let mut world = World::new(version);
+        assert_eq!(world.packet(Packet::PubAck(acknowledgement(9))), NOTHING);
+        assert_eq!(world.packet(Packet::PubComp(acknowledgement(9))), NOTHING);
+        let answer = if version == ProtocolVersion::V5 { "PUBREL 9 92" } else { "PUBREL 9" };
+        assert_eq!(world.packet(Packet::PubRec(acknowledgement(9))), [answer]);
+    }
 }
 
 #[test]
@@ -313,7 +333,7 @@ fn silence_for_one_and_a_half_keep_alives_ends_the_connection() {
 #[test]
 fn keep_alive_0_never_ends_the_connection() {
     let mut world = World::new(ProtocolVersion::V311);
-    world.session.resume(60, link(ProtocolVersion::V311, 0, world.now), world.now, &mut Vec::new());
+    world.session.resume(60, link(ProtocolVersion::V311, 0, world.now), &mut Vec::new());
     world.wait(1_000_000);
     assert_eq!(world.session.link().deadline(), None);
     assert_eq!(world.timeout(), NOTHING);

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod handshake;
+#[path = "../peer/mod.rs"]
 mod peer;
 mod retained;
 mod sessions;

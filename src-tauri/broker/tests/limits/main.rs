@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use nightjar_broker::{DropReason, EventKind, Limits};
 use nightjar_mqtt::{
-    Acknowledgement, Connect, Disconnect, DisconnectProperties, Packet, Publish, PublishProperties, ReasonCode,
-    SubscriptionOptions,
+    Connect, Disconnect, DisconnectProperties, Packet, Publish, PublishProperties, ReasonCode, SubscriptionOptions,
 };
 use peer::*;
 

@@ -57,8 +57,8 @@ pub struct PublishView<'a> {
     pub qos: QoS,
     /// See [`Publish::retain`].
     pub retain: bool,
-    /// Written even if there is a Topic Alias.
-    pub topic: &'a TopicName,
+    /// `None` only in MQTT 5.0 with a Topic Alias that stands for it.
+    pub topic: Option<&'a TopicName>,
     /// Present with QoS 1 and 2, absent with QoS 0 [MQTT-2.2.1-2].
     pub packet_identifier: Option<PacketIdentifier>,
     /// Written but for `message_expiry_interval`, `topic_alias` and `subscription_identifiers`, which belong to one
@@ -171,7 +171,7 @@ impl PublishView<'_> {
             dup: self.dup,
             qos: self.qos,
             retain: self.retain,
-            topic: self.topic,
+            topic: self.topic.map_or("", |topic| topic),
             packet_identifier: self.packet_identifier,
             properties: DeliveryProperties {
                 message: self.properties,

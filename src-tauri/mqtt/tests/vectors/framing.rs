@@ -383,7 +383,7 @@ fn what_has_no_room_is_not_written() {
             dup: false,
             qos: QoS::AtMostOnce,
             retain: false,
-            topic: &topic,
+            topic: Some(&topic),
             packet_identifier: None,
             properties: None,
             message_expiry_interval: None,

@@ -140,7 +140,7 @@ fn a_view_adds_what_belongs_to_one_delivery() {
         dup: true,
         qos: QoS::AtLeastOnce,
         retain: true,
-        topic: &topic,
+        topic: Some(&topic),
         packet_identifier: Some(identifier(9)),
         properties: Some(&message),
         message_expiry_interval: Some(59),
@@ -157,6 +157,10 @@ fn a_view_adds_what_belongs_to_one_delivery() {
         assert_eq!(out, [&b"before"[..], &bytes(expected)].concat(), "MQTT {}", version.name());
         assert_eq!(view.encoded_len(version), bytes(expected).len(), "MQTT {}", version.name());
     }
+    let aliased = PublishView { topic: None, properties: None, message_expiry_interval: None, ..view };
+    let mut out = BytesMut::new();
+    aliased.encode(ProtocolVersion::V5, &mut out).expect("it fits");
+    assert_eq!(out, bytes("3B 0F 0000 0009 08 23 0003 0B 04 0B 8001 'hi'"), "the alias stands for the name");
     let plain = PublishView {
         properties: None,
         message_expiry_interval: None,

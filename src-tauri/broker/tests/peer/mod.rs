@@ -270,6 +270,17 @@ impl Peer {
         assert_eq!(self.receive().await, packet);
     }
 
+    /// PUBACK or PUBREC that refuses a message; returns what it says of it.
+    pub(crate) async fn expect_refusal(&mut self, number: u16, reason: ReasonCode) -> Option<String> {
+        match self.receive().await {
+            Packet::PubAck(refusal) | Packet::PubRec(refusal) => {
+                assert_eq!((refusal.packet_identifier, refusal.reason_code), (id(number), reason));
+                refusal.properties.and_then(|properties| properties.reason_string).map(|words| words.to_string())
+            }
+            other => panic!("instead of a refusal came {other:?}"),
+        }
+    }
+
     pub(crate) async fn expect_message(&mut self) -> Publish {
         match self.receive().await {
             Packet::Publish(publish) => publish,

@@ -1,0 +1,125 @@
+//! What goes to the client: messages from its session, from the retained set and from its outbox, as the output buffer
+//! has room for them.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+
+use nightjar_mqtt::{PublishView, QoS};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::DropReason;
+use crate::clock::Moment;
+use crate::connection::{Connection, OUTPUT_HIGH};
+use crate::counters::add;
+use crate::routing::Walked;
+use crate::session::{Close, Outgoing, TopicAlias};
+
+/// The part of the output buffer that retained messages fill before it is the turn of what is live.
+const RETAINED_SHARE: usize = OUTPUT_HIGH / 2;
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
+    /// Moves messages through the session to the output buffer, as many as fit: what is to be sent again before all
+    /// else, retained messages before what is live, unless they are many.
+    pub(crate) fn fill_output(&mut self, now: Moment) -> Option<Close> {
+        if self.wire.unwritten() == 0 {
+            self.progressed = now.steady;
+        }
+        self.walks_on = false;
+        while self.wire.unwritten() < OUTPUT_HIGH {
+            if !self.session.resend(now, &mut self.actions) {
+                let walked = self.walk_retained(now);
+                let found = !self.actions.is_empty();
+                self.walks_on = !found && walked.is_some_and(|walked| walked != Walked::Refused);
+                if !found || self.wire.unwritten() >= RETAINED_SHARE {
+                    self.take_live(now, if walked.is_some() { RETAINED_SHARE } else { OUTPUT_HIGH });
+                }
+            }
+            if self.actions.is_empty() {
+                break;
+            }
+            if let Some(close) = self.perform(now) {
+                return Some(close);
+            }
+        }
+        self.outbox.set_busy(self.session.window() == 0 || self.wire.unwritten() >= OUTPUT_HIGH);
+        self.card.inflight.store(self.session.inflight() as u32, Ordering::Relaxed);
+        None
+    }
+
+    fn take_live(&mut self, now: Moment, bytes: usize) {
+        self.outbox.take(bytes, self.session.window(), &mut self.taken);
+        for delivery in self.taken.drain(..) {
+            self.session.handle_delivery(now, delivery, &mut self.actions);
+        }
+    }
+
+    /// Sends some of the retained messages that subscriptions are due; `None` where there are none.
+    fn walk_retained(&mut self, now: Moment) -> Option<Walked> {
+        let mut request = self.session.retained.take()?;
+        let mut window = self.session.window();
+        let mut room = RETAINED_SHARE;
+        let (client, taken) = (self.session.client(), &mut self.taken);
+        let walked = self.shared.router.walk_retained(&mut request.cursor, &request.filter, now, |message| {
+            let Some(delivery) = request.terms.delivery(message, client) else {
+                return ControlFlow::Continue(());
+            };
+            if room == 0 || (delivery.qos != QoS::AtMostOnce && window == 0) {
+                return ControlFlow::Break(());
+            }
+            window -= usize::from(delivery.qos != QoS::AtMostOnce);
+            room = room.saturating_sub(message.weight());
+            taken.push(delivery);
+            ControlFlow::Continue(())
+        });
+        if walked != Walked::Whole {
+            self.session.retained.put_back(request);
+        }
+        for delivery in self.taken.drain(..) {
+            self.session.handle_delivery(now, delivery, &mut self.actions);
+        }
+        Some(walked)
+    }
+
+    pub(crate) fn deliver(&mut self, outgoing: &Outgoing) {
+        let delivery = &outgoing.delivery;
+        let message = &delivery.message;
+        let named = PublishView {
+            dup: outgoing.dup,
+            qos: delivery.qos,
+            retain: delivery.retain,
+            topic: Some(&message.topic),
+            packet_identifier: outgoing.packet_identifier,
+            properties: message.properties.as_deref(),
+            message_expiry_interval: outgoing.message_expiry_interval,
+            topic_alias: None,
+            subscription_identifiers: &delivery.identifiers,
+            payload: &message.payload,
+        };
+        let aliases = self.session.topic_aliases();
+        let sent = match aliases.alias(&message.topic) {
+            TopicAlias::Name => self.wire.publish(&named),
+            TopicAlias::Known(alias) => {
+                self.wire.publish(&PublishView { topic: None, topic_alias: Some(alias), ..named })
+            }
+            TopicAlias::New(alias) => match self.wire.publish(&PublishView { topic_alias: Some(alias), ..named }) {
+                Ok(()) => {
+                    aliases.establish(alias, &message.topic);
+                    Ok(())
+                }
+                // It may be the alias that makes it too large.
+                Err(_) => self.wire.publish(&named),
+            },
+        };
+        if sent.is_ok() {
+            add(&self.shared.counters.messages_out, 1);
+            add(&self.shared.counters.payload_out, message.payload.len() as u64);
+            add(&self.card.messages_out, 1);
+        } else {
+            // As if the client had got it [MQTT-3.1.2-25].
+            if let Some(packet_identifier) = outgoing.packet_identifier {
+                self.session.forget_flight(packet_identifier);
+            }
+            self.shared.drop_delivery(&self.outbox, delivery, DropReason::TooLarge);
+        }
+    }
+}
