@@ -300,6 +300,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 Err(violation) => break Some(Close::violation(violation.reason_code(), violation.to_string())),
             }
         };
+        self.wire.count_packets();
         let sequence = self.shared.finish(&mut self.batch);
         self.pending.extend(self.due.drain(..).map(|acknowledge| (sequence, acknowledge)));
         if self.shared.journal.is_behind() {

@@ -83,6 +83,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
         Ok(packet)
     }
 
+    /// Counts the packets that were decoded: the next read or write may be far off.
+    pub(crate) fn count_packets(&mut self) {
+        self.traffic.count();
+    }
+
     /// Bytes that came and are not decoded yet.
     pub(crate) fn undecoded(&self) -> usize {
         self.input.len()

@@ -58,6 +58,32 @@ async fn one_too_many_from_an_address_is_told_so_but_this_computer_may() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connect_that_comes_byte_by_byte_has_its_time() {
+    let house = house_with(Limits { connect_timeout: Duration::from_secs(3), ..Limits::default() });
+    let mut slow = house.peer();
+    let start = nightjar_broker::now().steady;
+    for byte in *b"\x10\x0D\x00" {
+        slow.send_bytes(&[byte]).await;
+        tokio::time::sleep(Duration::from_millis(900)).await;
+    }
+    slow.expect_eof().await;
+    assert_eq!((nightjar_broker::now().steady - start).as_secs(), 3);
+    assert_eq!(refusals(&house, "no whole CONNECT came within 3 s").await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_for_the_stall_timeout_is_cut_off() {
+    let house = house_with(Limits { stall_timeout: Duration::from_secs(7), ..Limits::default() });
+    let mut stuck = house.peer_from("127.0.0.1:50001", 64);
+    stuck.connect(Connect { keep_alive: 0, ..connect(V5, "stuck") }).await;
+    stuck.subscribe("#", Q0).await;
+    house.client(V5, "publisher").await.publish_acknowledged("a", &"x".repeat(1_000)).await;
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    let ends = house.journal.events(EventKind::Disconnected);
+    assert!(ends.iter().any(|event| event.detail.contains("(0x97)") && event.detail.contains("7 s")), "{ends:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_of_silent_sockets_has_a_bound_and_clients_get_in() {
     let house = house_with(Limits { maximum_silent_connections: 10, ..Limits::default() });
     let mut silent: Vec<_> = (0..100).map(|_| house.peer()).collect();
