@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use nightjar_broker::{ClientIdentifier, Journal, Message, Record, Timestamp};
 use nightjar_mqtt::{QoS, TopicFilter, TopicName};
-use nightjar_store::{Durability, Options, Search, Store, TopicSort, TopicTreeQuery};
+use nightjar_store::{Durability, Keeping, Options, Search, Store, TopicSort, TopicTreeQuery};
 
 /// Records that are appended at once, as one read of a busy connection gives.
 const APPENDED: usize = 64;
@@ -35,7 +35,8 @@ fn main() {
     println!("plain table        {plain:>9.0} rows per CPU second");
     for durability in [Durability::Crash, Durability::PowerLoss] {
         let directory = directory.join(durability.name());
-        let store = Store::open(&Options::new(&directory).durability(durability)).expect("it opens").store;
+        let options = Options { keeping: Keeping::everything(), ..Options::new(&directory) };
+        let store = Store::open(&options.durability(durability)).expect("it opens").store;
         let rate = ingest(&store, &topics, count);
         println!("{:<18} {rate:>9.0} rows per CPU second, {:.2} of the plain table", durability.name(), rate / plain);
         latency(&store, &topics);
@@ -47,7 +48,8 @@ fn main() {
         println!("  close            {:>9.1} ms", millis(closing));
     }
     let opening = Instant::now();
-    let store = Store::open(&Options::new(directory.join("crash"))).expect("it opens").store;
+    let options = Options { keeping: Keeping::everything(), ..Options::new(directory.join("crash")) };
+    let store = Store::open(&options).expect("it opens").store;
     println!("  open             {:>9.1} ms", millis(opening));
     store.wait_for_topics();
     println!("  topics are known {:>9.1} ms", millis(opening));
@@ -89,7 +91,9 @@ fn ingest(store: &Store, topics: &[TopicName], count: usize) -> f64 {
     let mut records = Vec::with_capacity(APPENDED);
     let mut number = 0;
     let mut last = Default::default();
-    let mut quarter = Instant::now();
+    let mut mark = (0, before);
+    let mut marks = [count / 100, count / 10, count / 2, count - count / 10, usize::MAX].into_iter();
+    let mut next = marks.next().unwrap_or(usize::MAX);
     while number < count {
         for _ in 0..APPENDED {
             let topic = topics[number * 7_919 % topics.len()].clone();
@@ -113,18 +117,25 @@ fn ingest(store: &Store, topics: &[TopicName], count: usize) -> f64 {
         while store.is_behind() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        if number % (count / 4).max(1) < APPENDED && number > APPENDED {
-            println!(
-                "  at {number:>11}   {:>9.0} rows per second",
-                (count / 4) as f64 / quarter.elapsed().as_secs_f64()
-            );
-            quarter = Instant::now();
+        if number >= next {
+            wait(store, last);
+            mark = tell(mark, number);
+            next = marks.next().unwrap_or(usize::MAX);
         }
     }
     wait(store, last);
+    tell(mark, number);
     println!("  wall clock       {:>9.0} rows per second", number as f64 / started.elapsed().as_secs_f64());
     println!("  append           {:>9.0} ns per row", appending.as_nanos() as f64 / number as f64);
     number as f64 / (cpu_seconds() - before)
+}
+
+/// Says what the rows since the last mark cost: the rate should not fall as the file grows.
+fn tell(mark: (usize, f64), number: usize) -> (usize, f64) {
+    let now = cpu_seconds();
+    let rate = (number - mark.0) as f64 / (now - mark.1);
+    println!("  to row {number:>10} {rate:>10.0} rows per CPU second");
+    (number, now)
 }
 
 /// How long one publisher waits for each acknowledgement, while 20,000 messages a second of others come in.

@@ -7,11 +7,13 @@ use nightjar_broker::{Event, Message, Record, Timestamp};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::history::read_message;
-use crate::names::{ClientNumbers, Slot, TopicNumbers};
+use crate::keeping::{Keeping, Order};
+use crate::names::{ClientNumbers, KnownTopic, Slot, TopicNumbers};
 use crate::open::Kept;
 use crate::postings::{self, Entry, SEGMENT, Tail, segment_of, segments};
+use crate::queue::Gap;
 use crate::topics::Topics;
-use crate::{oldest, properties, schema};
+use crate::{keeping, properties, schema};
 
 /// The writing connection, and what is known of the tables so that they need not be asked.
 #[derive(Debug)]
@@ -23,8 +25,10 @@ pub(crate) struct Ledger {
     /// Messages up to here are counted in `topic.messages`.
     counted_through: i64,
     tail: Arc<Tail>,
-    /// For the batch at hand; kept for their allocations.
-    slots: Vec<Slot>,
+    rules: Arc<Keeping>,
+    /// For the batch at hand; kept for their allocations. Of each message its topic, and whether it was recorded; of each
+    /// id that was given, whose message it is.
+    slots: Vec<(Slot, bool)>,
     entries: Vec<Entry>,
     retained: HashMap<i64, Option<i64>>,
     column: Vec<u8>,
@@ -84,6 +88,7 @@ impl Ledger {
             ends: Ends { next_message, next_event, block },
             counted_through,
             tail: Arc::default(),
+            rules: Arc::new(Keeping::everything()),
             slots: Vec::new(),
             entries: Vec::new(),
             retained: HashMap::new(),
@@ -134,7 +139,9 @@ impl Ledger {
         self.retained.clear();
         match self.write(records) {
             Ok(()) => {
-                for (id, &slot) in (ends.next_message..).zip(&self.slots) {
+                let recorded = self.slots.iter().filter(|(_, recorded)| *recorded);
+                let ids = (ends.next_message..).zip(&self.entries).filter(|(_, entry)| !entry.is_missing());
+                for ((id, _), &(slot, _)) in ids.zip(recorded) {
                     let topic = self.topics.topic(slot);
                     topic.uncounted += 1;
                     topic.last_message = id;
@@ -158,6 +165,10 @@ impl Ledger {
                 "INSERT INTO message (id, time_us, topic_id, client_id, qos, retain, matched, properties, payload)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?;
+            let mut hold = transaction.prepare_cached(
+                "INSERT INTO held (id, time_us, topic_id, client_id, qos, retain, matched, properties, payload)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?;
             let mut insert_event = transaction.prepare_cached(
                 "INSERT INTO event (id, time_us, client_id, kind, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
@@ -170,24 +181,38 @@ impl Ledger {
             for record in records {
                 match record {
                     Record::Message { message, matched } => {
-                        let slot = self.topics.find(&message.topic, &mut find_topic, &mut insert_topic)?;
-                        let topic = self.topics.topic(slot).id;
+                        let slot = self.topics.find(&message.topic, &self.rules, &mut find_topic, &mut insert_topic)?;
+                        let KnownTopic { id: topic, recorded, .. } = *self.topics.topic(slot);
                         let client = self.clients.find(&message.publisher, &mut find_client, &mut insert_client)?;
                         let id = self.ends.next_message;
-                        insert_message(&mut insert, &mut self.column, id, topic, client, message, *matched)?;
-                        if message.retain {
-                            self.retained.insert(topic, (!message.payload.is_empty()).then_some(id));
+                        self.slots.push((slot, recorded));
+                        let retains = message.retain.then_some(!message.payload.is_empty());
+                        if let Some(retains) = retains {
+                            self.retained.insert(topic, retains.then_some(id));
                         }
-                        let span = Span::with(self.ends.block, message.received.micros());
-                        self.ends.next_message += 1;
-                        self.ends.block = if self.ends.next_message % schema::BLOCK == 0 {
-                            insert_block.execute((id / schema::BLOCK, span.earliest, span.latest))?;
-                            None
+                        let column = &mut self.column;
+                        if recorded {
+                            insert_message(&mut insert, column, id, topic, client, message, *matched)?;
+                            self.entries.push(Entry { topic, client });
+                        } else if retains == Some(true) {
+                            insert_message(&mut hold, column, id, topic, client, message, *matched)?;
+                            self.entries.push(Entry::default());
                         } else {
-                            Some(span)
+                            continue;
+                        }
+                        self.ends.next_message += 1;
+                        let span = if recorded {
+                            Some(Span::with(self.ends.block, message.received.micros()))
+                        } else {
+                            self.ends.block
                         };
-                        self.slots.push(slot);
-                        self.entries.push(Entry { topic, client });
+                        self.ends.block = span;
+                        if self.ends.next_message % schema::BLOCK == 0 {
+                            if let Some(span) = span {
+                                insert_block.execute((id / schema::BLOCK, span.earliest, span.latest))?;
+                            }
+                            self.ends.block = None;
+                        }
                     }
                     Record::Event(event) => {
                         let client = match &event.client {
@@ -203,7 +228,9 @@ impl Ledger {
             }
             let mut retain = transaction.prepare_cached("INSERT OR REPLACE INTO retained VALUES (?1, ?2)")?;
             let mut clear = transaction.prepare_cached("DELETE FROM retained WHERE topic_id = ?1")?;
+            let mut let_go = transaction.prepare_cached("DELETE FROM held WHERE topic_id = ?1 AND id IS NOT ?2")?;
             for (topic, message) in self.retained.drain() {
+                let_go.execute((topic, message))?;
                 match message {
                     Some(message) => retain.execute((topic, message))?,
                     None => clear.execute([topic])?,
@@ -219,7 +246,7 @@ impl Ledger {
         let mut slots = self.slots.iter();
         for (index, record) in records.iter().enumerate() {
             if let Record::Message { message, .. } = record
-                && let Some(&slot) = slots.next()
+                && let Some(&(slot, _)) = slots.next()
                 && index >= but
             {
                 recorder.record(message, &mut self.topics.topic(slot).node);
@@ -260,23 +287,68 @@ impl Ledger {
         Ok(())
     }
 
-    /// Deletes the oldest messages, up to `count`. Those that topics retain are held beside the history. Returns the
-    /// topics that lost messages, and how many each.
+    /// Deletes the oldest messages, up to `count`. Returns the topics that lost messages, and how many each.
     pub(crate) fn drop_oldest(&mut self, count: i64) -> rusqlite::Result<Vec<(String, u64)>> {
         let through: Option<i64> = self.connection.query_row(
             "SELECT max(id) FROM (SELECT id FROM message ORDER BY id LIMIT ?1)",
             [count],
             |row| row.get(0),
         )?;
-        let Some(through) = through else { return Ok(Vec::new()) };
-        if through > self.counted_through {
+        match through {
+            None => Ok(Vec::new()),
+            Some(through) => self.carry_out(&Order::ForgetThrough(through)),
+        }
+    }
+
+    /// Does what the keeping rules ask for. Returns the topics that lost messages, and how many each.
+    pub(crate) fn carry_out(&mut self, order: &Order) -> rusqlite::Result<Vec<(String, u64)>> {
+        let newest = match order {
+            Order::ForgetThrough(through) => *through,
+            Order::Forget(ids) => ids.last().copied().unwrap_or(0),
+            Order::ForgetEvents(_) | Order::GiveBack(_) => 0,
+        };
+        if newest > self.counted_through {
             self.write_counts()?;
         }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let lost = oldest::delete_through(&transaction, through)?;
+        let mut lost = Vec::new();
+        match order {
+            Order::ForgetThrough(through) => lost = keeping::forget_through(&transaction, *through)?,
+            Order::Forget(ids) => lost = keeping::forget(&transaction, ids)?,
+            Order::ForgetEvents(through) => keeping::forget_events(&transaction, *through)?,
+            Order::GiveBack(pages) => {
+                let mut vacuum = transaction.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+                let mut rows = vacuum.query(())?;
+                while rows.next()?.is_some() {}
+            }
+        }
         transaction.commit()?;
-        self.tail.remove_through(through);
+        match order {
+            Order::ForgetThrough(through) => self.tail.remove_through(*through),
+            Order::Forget(ids) => self.tail.remove(ids),
+            Order::ForgetEvents(_) | Order::GiveBack(_) => {}
+        }
         Ok(lost)
+    }
+
+    /// Records what the rules say from here on.
+    pub(crate) fn set_rules(&mut self, rules: Arc<Keeping>) -> rusqlite::Result<()> {
+        self.write_counts()?;
+        self.topics.clear();
+        self.rules = rules;
+        Ok(())
+    }
+
+    pub(crate) fn rules(&self) -> &Arc<Keeping> {
+        &self.rules
+    }
+
+    /// Writes down that something is missing.
+    pub(crate) fn record_gap(&mut self, gap: &Gap) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT INTO gap (from_us, to_us, messages, events, reason) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![gap.from.micros(), gap.to.micros(), gap.unrecorded(), gap.events, gap.reason.as_str()])?;
+        Ok(())
     }
 
     /// The first and the last message.
@@ -306,6 +378,11 @@ impl Ledger {
 
     pub(crate) fn tail(&self) -> &Arc<Tail> {
         &self.tail
+    }
+
+    /// How many messages of the batch at hand are in the history.
+    pub(crate) fn recorded(&self) -> u64 {
+        self.slots.iter().filter(|(_, recorded)| *recorded).count() as u64
     }
 
     pub(crate) fn last_message(&self) -> i64 {

@@ -3,13 +3,14 @@
 //! Records go into a queue ([`Store`] implements the broker's `Journal`); one thread takes them out, commits them in
 //! batches, and tells how far it is. Whoever reads has connections of their own, so that neither waits for the other.
 
+mod checkpoint;
 mod directory;
 mod error;
 mod history;
+mod keeping;
 mod ledger;
 mod moment;
 mod names;
-mod oldest;
 mod open;
 mod options;
 mod postings;
@@ -26,8 +27,11 @@ mod tests;
 
 pub use directory::SetAside;
 pub use error::{OpenError, ReadError, Unkept};
-pub use history::{MessageId, Order, Search, SearchHandle, SearchProgress, StoredEvent, StoredMessage, TopicMessages};
+pub use history::{
+    Gap, MessageId, Order, Search, SearchHandle, SearchProgress, StoredEvent, StoredMessage, TopicMessages,
+};
+pub use keeping::{Bounds, Keep, Keeping, KeepingRule};
 pub use open::Kept;
-pub use options::{Durability, Options, UnknownDurability};
+pub use options::{Durability, OnOverload, Options, UnknownDurability, UnknownOnOverload};
 pub use store::{Opened, Statistics, Store};
 pub use topics::{TopicRate, TopicRow, TopicRows, TopicSort, TopicState, TopicTreeQuery, Topics};

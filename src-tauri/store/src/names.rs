@@ -6,6 +6,7 @@ use nightjar_broker::ClientIdentifier;
 use nightjar_mqtt::TopicName;
 use rusqlite::{CachedStatement, OptionalExtension};
 
+use crate::keeping::Keeping;
 use crate::topics::NodeHint;
 
 /// Names, and bytes of names, that are remembered; beyond them the writer asks the tables again.
@@ -20,6 +21,8 @@ pub(crate) struct Slot(usize);
 #[derive(Debug)]
 pub(crate) struct KnownTopic {
     pub(crate) id: i64,
+    /// Whether its messages go to the history.
+    pub(crate) recorded: bool,
     /// Messages since `topic.messages` was written, and the last of them.
     pub(crate) uncounted: u64,
     pub(crate) last_message: i64,
@@ -38,6 +41,7 @@ impl TopicNumbers {
     pub(crate) fn find(
         &mut self,
         name: &TopicName,
+        rules: &Keeping,
         select: &mut CachedStatement<'_>,
         insert: &mut CachedStatement<'_>,
     ) -> rusqlite::Result<Slot> {
@@ -47,6 +51,7 @@ impl TopicNumbers {
         let slot = Slot(self.topics.len());
         self.topics.push(KnownTopic {
             id: find_or_insert(name, select, insert)?,
+            recorded: rules.records(name),
             uncounted: 0,
             last_message: 0,
             node: NodeHint::default(),

@@ -19,9 +19,6 @@ use crate::{Durability, Options, moment};
 const BUSY: Duration = Duration::from_secs(2);
 /// A database up to this size is checked as a whole when it is opened, which takes a fraction of a second.
 const CHECKED_WHOLE: u64 = 16 << 20;
-/// Pages of the log after which a commit moves them to the database: 16 MB, so that the fsync which goes with it is
-/// rare, and short.
-const CHECKPOINT_PAGES: u32 = 4_000;
 /// What the log shrinks to after a search has held it up.
 const LOG_LIMIT: u32 = 64 << 20;
 
@@ -39,6 +36,8 @@ pub struct Kept {
 pub(crate) struct Database {
     pub(crate) ledger: Ledger,
     pub(crate) readers: Readers,
+    /// The connection that moves the log to the database; `None` in memory.
+    pub(crate) checkpointer: Option<Connection>,
     /// `None` where the history is in memory.
     pub(crate) directory: Option<Directory>,
     pub(crate) kept: Kept,
@@ -55,7 +54,7 @@ pub(crate) fn open(options: &Options) -> Result<Database, OpenError> {
     if noted {
         set_aside = Some(directory.set_aside(moment::now(), "the file was found damaged while in use".to_owned())?);
     }
-    let (ledger, kept) = match open_file(&directory, options.durability) {
+    let (ledger, checkpointer, kept) = match open_file(&directory, options.durability) {
         Err(Obstacle::Unusable(reason)) => {
             set_aside = Some(directory.set_aside(moment::now(), reason)?);
             open_file(&directory, options.durability)
@@ -68,6 +67,7 @@ pub(crate) fn open(options: &Options) -> Result<Database, OpenError> {
     })?;
     Ok(Database {
         ledger,
+        checkpointer: Some(checkpointer),
         readers: Readers::of_file(directory.database()),
         directory: Some(directory),
         kept,
@@ -82,7 +82,7 @@ enum Obstacle {
     Error(OpenError),
 }
 
-fn open_file(directory: &Directory, durability: Durability) -> Result<(Ledger, Kept), Obstacle> {
+fn open_file(directory: &Directory, durability: Durability) -> Result<(Ledger, Connection, Kept), Obstacle> {
     directory.secure_database().map_err(Obstacle::Error)?;
     let file = directory.database();
     let obstacle = |error: rusqlite::Error| {
@@ -103,7 +103,10 @@ fn open_file(directory: &Directory, durability: Durability) -> Result<(Ledger, K
     prepare(&mut connection, durability, directory.database_size()).map_err(obstacle)?;
     let kept = ledger::kept(&connection).map_err(obstacle)?;
     let ledger = Ledger::new(connection).map_err(obstacle)?;
-    Ok((ledger, kept))
+    let checkpointer = Connection::open_with_flags(&file, flags).map_err(obstacle)?;
+    checkpointer.pragma_update(None, "synchronous", synchronous(durability)).map_err(obstacle)?;
+    checkpointer.pragma_update(None, "wal_autocheckpoint", 0).map_err(obstacle)?;
+    Ok((ledger, checkpointer, kept))
 }
 
 fn prepare(connection: &mut Connection, durability: Durability, size: u64) -> rusqlite::Result<()> {
@@ -115,12 +118,9 @@ fn prepare(connection: &mut Connection, durability: Durability, size: u64) -> ru
     if mode != "wal" {
         tracing::warn!(mode, "the file system takes no write-ahead log: reading the history holds up writing it");
     }
-    let synchronous = match durability {
-        Durability::PowerLoss => "FULL",
-        Durability::Crash | Durability::None => "NORMAL",
-    };
-    connection.pragma_update(None, "synchronous", synchronous)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "synchronous", synchronous(durability))?;
+    // That is the checkpointer's.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
     // Kibibytes where negative: the inner pages of the indexes of 100,000 topics.
     connection.pragma_update(None, "cache_size", -32_000)?;
@@ -135,6 +135,13 @@ fn prepare(connection: &mut Connection, durability: Durability, size: u64) -> ru
         }
     }
     Ok(())
+}
+
+const fn synchronous(durability: Durability) -> &'static str {
+    match durability {
+        Durability::PowerLoss => "FULL",
+        Durability::Crash | Durability::None => "NORMAL",
+    }
 }
 
 /// A database that this process alone sees, and that ends with its last connection.
@@ -154,6 +161,7 @@ fn open_in_memory() -> rusqlite::Result<Database> {
     schema::migrate(&mut connection)?;
     Ok(Database {
         ledger: Ledger::new(connection)?,
+        checkpointer: None,
         readers: Readers::of_memory(name),
         directory: None,
         kept: Kept::default(),

@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::Keeping;
+
 /// What a committed message survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -40,6 +42,42 @@ impl FromStr for Durability {
     }
 }
 
+/// What happens where the disk is slower than the traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnOverload {
+    /// Publishers are slowed down: their sockets are not read for a while.
+    #[default]
+    SlowPublishers,
+    /// Messages of QoS 0 are delivered but not recorded, which leaves a gap.
+    SkipHistory,
+}
+
+impl OnOverload {
+    /// The name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SlowPublishers => "slow-publishers",
+            Self::SkipHistory => "skip-history",
+        }
+    }
+}
+
+/// A word that is no [`OnOverload`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("on_overload is \"slow-publishers\" or \"skip-history\", not {0:?}")]
+pub struct UnknownOnOverload(String);
+
+impl FromStr for OnOverload {
+    type Err = UnknownOnOverload;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        [Self::SlowPublishers, Self::SkipHistory]
+            .into_iter()
+            .find(|choice| choice.name() == name)
+            .ok_or_else(|| UnknownOnOverload(name.to_owned()))
+    }
+}
+
 /// How to open the journal.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -51,6 +89,9 @@ pub struct Options {
     pub queue_limit: usize,
     /// Bytes of history that [`Durability::None`] holds in memory; the oldest messages go first.
     pub memory_limit: u64,
+    pub on_overload: OnOverload,
+    /// What is kept for how long.
+    pub keeping: Keeping,
 }
 
 impl Options {
@@ -62,6 +103,8 @@ impl Options {
             durability: Durability::default(),
             queue_limit: 16 << 20,
             memory_limit: 256 << 20,
+            on_overload: OnOverload::default(),
+            keeping: Keeping::default(),
         }
     }
 

@@ -9,6 +9,8 @@ use nightjar_broker::{Message, Record, Sequence, Timestamp};
 use nightjar_mqtt::{QoS, TopicName};
 use parking_lot::{Condvar, Mutex};
 
+use crate::OnOverload;
+
 /// How long records that nobody waits for (QoS 0, events) may stay for company.
 const LINGER: Duration = Duration::from_millis(50);
 /// Bytes at which the writer is woken even so.
@@ -29,6 +31,8 @@ pub(crate) struct Queue {
     /// The disk takes nothing at the moment.
     paused: AtomicBool,
     limit: usize,
+    /// Skip messages of QoS 0 rather than slow their publishers down.
+    skips: bool,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +44,8 @@ struct Inner {
     since: Option<Instant>,
     /// Somebody waits for one of `records` to be committed, or there are enough.
     urgent: bool,
+    /// The writer is wanted for something else.
+    poked: bool,
     closed: bool,
     gap: Option<Gap>,
     /// How many of `records` a glance has given.
@@ -48,15 +54,41 @@ struct Inner {
     skipped: Vec<Arc<Message>>,
 }
 
-/// Records that were not kept because the disk took none.
+/// Why records were not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GapReason {
+    /// The disk took none.
+    Paused,
+    /// The disk was slower than the traffic, and publishers are not to wait for it.
+    Overload,
+}
+
+impl GapReason {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Paused => "nothing could be written",
+            Self::Overload => "the disk was slower than the traffic",
+        }
+    }
+}
+
+/// Records that were not kept.
 #[derive(Debug)]
 pub(crate) struct Gap {
+    pub(crate) reason: GapReason,
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
     pub(crate) messages: u64,
     pub(crate) events: u64,
     /// The last retained message of each topic among them: the retained set has no gaps.
     pub(crate) retained: HashMap<TopicName, Record>,
+}
+
+impl Gap {
+    /// Messages that are missing. What topics retain is recorded after all, if late.
+    pub(crate) fn unrecorded(&self) -> u64 {
+        self.messages.saturating_sub(self.retained.len() as u64)
+    }
 }
 
 /// What the writer takes at once.
@@ -73,7 +105,7 @@ pub(crate) struct Taken {
 }
 
 impl Queue {
-    pub(crate) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize, on_overload: OnOverload) -> Self {
         Self {
             inner: Mutex::default(),
             filled: Condvar::new(),
@@ -81,6 +113,16 @@ impl Queue {
             records: AtomicUsize::new(0),
             paused: AtomicBool::new(false),
             limit,
+            skips: on_overload == OnOverload::SkipHistory,
+        }
+    }
+
+    /// Why messages that nobody waits for are skipped once the queue is full, if they are.
+    fn skips_because(&self) -> Option<GapReason> {
+        if self.paused.load(Ordering::Relaxed) {
+            Some(GapReason::Paused)
+        } else {
+            self.skips.then_some(GapReason::Overload)
         }
     }
 
@@ -92,8 +134,14 @@ impl Queue {
             records.clear();
             return inner.last;
         }
-        if self.paused.load(Ordering::Relaxed) && self.bytes.load(Ordering::Relaxed) + weight > self.limit {
-            self.append_what_fits(&mut inner, records);
+        if let Some(reason) = self.skips_because()
+            && self.bytes.load(Ordering::Relaxed) + weight > self.limit
+        {
+            self.append_what_fits(&mut inner, records, reason);
+            if awaited && !inner.urgent {
+                inner.urgent = true;
+                self.filled.notify_one();
+            }
             return inner.last;
         }
         let bytes = self.bytes.fetch_add(weight, Ordering::Relaxed) + weight;
@@ -116,7 +164,7 @@ impl Queue {
 
     /// Keeps what must be kept while the disk takes nothing and the queue is full: what somebody waits for, and
     /// events up to twice the bound.
-    fn append_what_fits(&self, inner: &mut Inner, records: &mut Vec<Record>) {
+    fn append_what_fits(&self, inner: &mut Inner, records: &mut Vec<Record>, reason: GapReason) {
         for record in records.drain(..) {
             let weight = weight(&record);
             let room = self.bytes.load(Ordering::Relaxed) + weight <= 2 * self.limit;
@@ -137,7 +185,7 @@ impl Queue {
                 {
                     inner.skipped.push(Arc::clone(message));
                 }
-                skip(&mut inner.gap, record);
+                skip(&mut inner.gap, record, reason);
             }
         }
     }
@@ -147,11 +195,15 @@ impl Queue {
     pub(crate) fn take(&self, spare: Vec<Record>, at_latest: Instant) -> Taken {
         debug_assert!(spare.is_empty(), "a spare list holds no records");
         let mut inner = self.inner.lock();
-        while !inner.closed && !inner.urgent {
+        while !inner.closed && !inner.urgent && !inner.poked {
             let due = inner.since.map_or(at_latest, |since| at_latest.min(since + LINGER));
             if self.filled.wait_until(&mut inner, due).timed_out() {
                 break;
             }
+        }
+        if std::mem::take(&mut inner.poked) && !inner.urgent && !inner.closed {
+            // What waits for company goes on waiting.
+            return Taken { records: spare, last: inner.last, gap: None, glanced_at: 0, closed: false };
         }
         inner.urgent = false;
         inner.since = None;
@@ -163,6 +215,12 @@ impl Queue {
             gap: inner.gap.take(),
             closed: inner.closed,
         }
+    }
+
+    /// Has [`Self::take`] return, with nothing if need be.
+    pub(crate) fn poke(&self) {
+        self.inner.lock().poked = true;
+        self.filled.notify_one();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -203,7 +261,7 @@ impl Queue {
     /// While the disk takes nothing, publishers of QoS 0 are not held up, as nothing of theirs is going to be
     /// committed; whoever publishes more than that is, at four times the bound.
     pub(crate) fn is_behind(&self) -> bool {
-        let limit = if self.paused.load(Ordering::Relaxed) { 4 * self.limit } else { self.limit };
+        let limit = if self.skips_because().is_some() { 4 * self.limit } else { self.limit };
         self.bytes.load(Ordering::Relaxed) > limit
     }
 
@@ -224,12 +282,19 @@ pub(crate) fn weight(record: &Record) -> usize {
     }
 }
 
-fn skip(gap: &mut Option<Gap>, record: Record) {
+fn skip(gap: &mut Option<Gap>, record: Record, reason: GapReason) {
     let time = match &record {
         Record::Message { message, .. } => message.received,
         Record::Event(event) => event.time,
     };
-    let gap = gap.get_or_insert_with(|| Gap { from: time, to: time, messages: 0, events: 0, retained: HashMap::new() });
+    let gap = gap.get_or_insert_with(|| Gap {
+        reason,
+        from: time,
+        to: time,
+        messages: 0,
+        events: 0,
+        retained: HashMap::new(),
+    });
     gap.from = gap.from.min(time);
     gap.to = gap.to.max(time);
     match record {

@@ -100,6 +100,18 @@ const MIGRATIONS: &[&str] = &["
         properties BLOB,
         payload BLOB NOT NULL
     );
+", "
+    CREATE INDEX held_topic ON held (topic_id);
+
+    -- Times of which the history has not all, how much is missing, and why.
+    CREATE TABLE gap (
+        id INTEGER PRIMARY KEY,
+        from_us INTEGER NOT NULL,
+        to_us INTEGER NOT NULL,
+        messages INTEGER NOT NULL,
+        events INTEGER NOT NULL,
+        reason TEXT NOT NULL
+    );
 "];
 
 /// What a file that SQLite can open turns out to be.

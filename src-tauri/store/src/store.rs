@@ -9,8 +9,10 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use crate::Options;
+use crate::checkpoint::{self, Checkpoints};
 use crate::directory::{Directory, SetAside};
 use crate::error::{OpenError, Unkept, is_damage};
+use crate::keeping::{self, Keeper, Keeping, Orders};
 use crate::open::{self, Database, Kept};
 use crate::postings::{Postings, Tail};
 use crate::queue::Queue;
@@ -26,6 +28,7 @@ pub struct Store {
     writer: Mutex<Option<JoinHandle<usize>>>,
     /// Fills the topic tree, which may take longer than the broker should wait.
     seeder: Mutex<Option<JoinHandle<()>>>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What [`Store::open`] gives.
@@ -52,6 +55,9 @@ pub struct Statistics {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) queue: Queue,
+    pub(crate) checkpoints: Arc<Checkpoints>,
+    pub(crate) keeper: Keeper,
+    pub(crate) orders: Orders,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) readers: Readers,
     pub(crate) topics: Topics,
@@ -73,12 +79,15 @@ impl Store {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(options: &Options) -> Result<Opened, OpenError> {
-        let Database { ledger, readers, directory, kept, set_aside } = open::open(options)?;
+        let Database { ledger, readers, checkpointer, directory, kept, set_aside } = open::open(options)?;
         let unreadable = |error: rusqlite::Error| OpenError::from_database(&options.directory, &error);
         let extent = ledger.extent().map_err(unreadable)?;
         let messages = ledger.messages().map_err(unreadable)?;
         let shared = Arc::new(Shared {
-            queue: Queue::new(options.queue_limit),
+            queue: Queue::new(options.queue_limit, options.on_overload),
+            checkpoints: Arc::default(),
+            keeper: Keeper::new(options.keeping.clone()),
+            orders: Orders::default(),
             progress: watch::Sender::new(Progress::default()),
             readers,
             topics: Topics::new(),
@@ -96,13 +105,26 @@ impl Store {
             tracing::warn!(file = %file.display(), %reason, "the database was set aside, and a new one started");
         }
         let seeder = seed(&shared)?;
-        let writer = Writer::new(ledger, Arc::clone(&shared));
+        let checkpointer = match checkpointer {
+            None => None,
+            Some(connection) => {
+                let thread = checkpoint::start(connection, Arc::clone(&shared.checkpoints));
+                Some(thread.map_err(OpenError::Thread)?)
+            }
+        };
+        let keeper = keeping::start(Arc::clone(&shared)).map_err(OpenError::Thread)?;
+        let writer = Writer::new(ledger, Arc::clone(&shared), checkpointer);
         let writer = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || writer.run())
             .map_err(OpenError::Thread)?;
         Ok(Opened {
-            store: Arc::new(Self { shared, writer: Mutex::new(Some(writer)), seeder: Mutex::new(seeder) }),
+            store: Arc::new(Self {
+                shared,
+                writer: Mutex::new(Some(writer)),
+                seeder: Mutex::new(seeder),
+                keeper: Mutex::new(Some(keeper)),
+            }),
             kept,
             set_aside,
         })
@@ -114,8 +136,12 @@ impl Store {
     /// Where the disk takes nothing.
     pub fn close(&self) -> Result<(), Unkept> {
         self.shared.queue.close();
-        if let Some(seeder) = self.seeder.lock().take() {
-            let _ = seeder.join();
+        self.shared.keeper.close();
+        self.shared.orders.close();
+        for thread in [&self.seeder, &self.keeper] {
+            if let Some(thread) = thread.lock().take() {
+                let _ = thread.join();
+            }
         }
         let Some(writer) = self.writer.lock().take() else {
             return Ok(());
@@ -141,6 +167,22 @@ impl Store {
         if let Some(seeder) = self.seeder.lock().take() {
             let _ = seeder.join();
         }
+    }
+
+    /// What is kept for how long.
+    pub fn keeping(&self) -> Arc<Keeping> {
+        self.shared.keeper.rules()
+    }
+
+    /// Keeps to other rules from here on. What they let go of is deleted bit by bit.
+    pub fn set_keeping(&self, rules: Keeping) {
+        self.shared.keeper.set_rules(rules);
+        self.shared.queue.poke();
+    }
+
+    /// Deletes what the rules let go of now, rather than within half a minute, and waits until that is done.
+    pub fn keep_to_rules(&self) {
+        self.shared.keeper.keep_to_rules();
     }
 
     /// Numbers for the window.

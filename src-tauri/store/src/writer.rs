@@ -3,11 +3,13 @@
 //! A commit that fails is repeated until it succeeds; meanwhile the journal is paused, and says why.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nightjar_broker::{Event, EventKind, Message, Record, Sequence};
 
 use crate::error::why_paused;
+use crate::keeping::Order;
 use crate::ledger::Ledger;
 use crate::moment;
 use crate::queue::{Gap, Taken, weight};
@@ -25,6 +27,8 @@ const COUNT_MESSAGES: u64 = 500_000;
 const GLANCE: Duration = Duration::from_millis(100);
 /// Messages that a history in memory deletes at once when it is full.
 const DROPPED_AT_ONCE: i64 = 4_096;
+/// Bytes that the smallest commit writes to the log, about: the end of each table.
+const LEAST_LOGGED: usize = 16 << 10;
 /// Lists of records longer than this are not kept for the next batch.
 const SPARE: usize = 65_536;
 
@@ -32,6 +36,8 @@ const SPARE: usize = 65_536;
 pub(crate) struct Writer {
     ledger: Ledger,
     shared: Arc<Shared>,
+    /// The thread that moves the log to the database; `None` in memory.
+    checkpointer: Option<JoinHandle<()>>,
     /// Why the last commit failed.
     paused: Option<Arc<str>>,
     counted: Instant,
@@ -49,8 +55,8 @@ enum Commit {
 struct GaveUp;
 
 impl Writer {
-    pub(crate) fn new(ledger: Ledger, shared: Arc<Shared>) -> Self {
-        Self { ledger, shared, paused: None, counted: Instant::now(), uncounted: 0 }
+    pub(crate) fn new(ledger: Ledger, shared: Arc<Shared>, checkpointer: Option<JoinHandle<()>>) -> Self {
+        Self { ledger, shared, checkpointer, paused: None, counted: Instant::now(), uncounted: 0 }
     }
 
     /// Runs until the journal is closed. Returns how many records could not be written.
@@ -60,6 +66,7 @@ impl Writer {
         let unkept = loop {
             let taken = self.shared.queue.take(spare, self.counted + COUNT_INTERVAL);
             let closed = taken.closed;
+            self.take_up_rules();
             match self.keep(taken) {
                 Ok(emptied) => spare = emptied,
                 Err(GaveUp) => break self.shared.queue.backlog(),
@@ -69,7 +76,9 @@ impl Writer {
             }
             self.count_topics();
             self.seal();
+            self.keep_to_rules();
         };
+        self.shared.orders.close();
         self.finish();
         unkept
     }
@@ -91,6 +100,9 @@ impl Writer {
             done += batch.len();
         }
         if let Some(gap) = gap {
+            if let Err(error) = self.ledger.record_gap(&gap) {
+                tracing::warn!(%error, "a gap is only in the log of events");
+            }
             let event = gap_event(&gap);
             let mut records: Vec<Record> = gap.retained.into_values().collect();
             records.push(event);
@@ -110,13 +122,18 @@ impl Writer {
         loop {
             #[cfg(test)]
             self.shared.apply_page_limit(self.ledger.connection());
-            let Err(error) = self.ledger.commit(batch) else {
+            let committing = self.shared.checkpoints.committing();
+            let result = self.ledger.commit(batch);
+            drop(committing);
+            let Err(error) = result else {
                 self.resume();
                 self.committed(batch);
                 return Ok(outcome);
             };
             outcome = Commit::AfterPause;
             self.pause(&error);
+            // The log may be what fills the disk.
+            self.shared.checkpoints.hurry();
             self.shared.topics.show(std::mem::take(&mut unseen).iter().filter_map(message), moment::now());
             if self.shared.queue.is_closed() {
                 return Err(GaveUp);
@@ -156,7 +173,9 @@ impl Writer {
     }
 
     fn committed(&mut self, records: &[Record]) {
-        let messages = records.iter().filter(|record| matches!(record, Record::Message { .. })).count() as u64;
+        let bytes: usize = records.iter().map(weight).sum();
+        self.shared.checkpoints.committed((bytes + LEAST_LOGGED) as u64);
+        let messages = self.ledger.recorded();
         self.uncounted += messages;
         self.shared.add_messages(messages, self.ledger.last_message());
         self.stay_in_memory();
@@ -199,8 +218,42 @@ impl Writer {
         }
     }
 
+    /// Does one thing that the keeping rules ask for.
+    fn keep_to_rules(&mut self) {
+        if let Some(order) = self.shared.orders.take() {
+            if let Err(error) = self.carry_out(&order) {
+                tracing::debug!(%error, ?order, "the keeping rules were not applied");
+                self.shared.note_damage(&error);
+            }
+            self.shared.orders.done();
+        }
+    }
+
+    /// Records what the rules of this moment say from here on.
+    fn take_up_rules(&mut self) {
+        let rules = self.shared.keeper.rules();
+        if !Arc::ptr_eq(&rules, self.ledger.rules())
+            && let Err(error) = self.ledger.set_rules(rules)
+        {
+            tracing::debug!(%error, "the keeping rules are taken up later");
+        }
+    }
+
+    fn carry_out(&mut self, order: &Order) -> rusqlite::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let _committing = shared.checkpoints.committing();
+        let lost = self.ledger.carry_out(order)?;
+        let count = lost.iter().map(|(_, count)| count).sum();
+        shared.topics.forget(&lost);
+        shared.lose_messages(count, self.ledger.extent()?.first);
+        // A deleted message costs the log about what an inserted one does.
+        shared.checkpoints.committed((count + 64) * 256);
+        Ok(())
+    }
+
     /// Writes the lists of a segment that is full. Until it succeeds, memory has what they say.
     fn seal(&mut self) {
+        let _committing = self.shared.checkpoints.committing();
         if let Err(error) = self.ledger.seal() {
             tracing::debug!(%error, "a segment was not sealed");
             self.shared.note_damage(&error);
@@ -213,6 +266,10 @@ impl Writer {
         {
             tracing::debug!(%error, "the counts of topics were not written");
         }
+        self.shared.checkpoints.close();
+        if let Some(checkpointer) = self.checkpointer.take() {
+            let _ = checkpointer.join();
+        }
         self.shared.readers.close_idle();
         let checkpoint = self.ledger.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
         if let Err(error) = checkpoint {
@@ -222,18 +279,17 @@ impl Writer {
 }
 
 fn gap_event(gap: &Gap) -> Record {
-    // What topics retain is recorded after all, if late.
-    let messages = gap.messages.saturating_sub(gap.retained.len() as u64);
     Record::Event(Event {
         time: moment::now(),
         client: None,
         kind: EventKind::Broker,
         detail: format!(
-            "the history has a gap from {} to {}: {messages} messages of QoS 0 and {} events were not recorded, because \
-             nothing could be written",
+            "the history has a gap from {} to {}: {} messages of QoS 0 and {} events were not recorded, because {}",
             moment::utc(gap.from),
             moment::utc(gap.to),
-            gap.events
+            gap.unrecorded(),
+            gap.events,
+            gap.reason.as_str()
         ),
     })
 }

@@ -4,12 +4,14 @@ mod blocks;
 mod contains;
 mod events;
 mod found;
+mod gaps;
 mod message;
 mod search;
 mod topic;
 mod walk;
 
 pub use events::StoredEvent;
+pub use gaps::Gap;
 pub use message::{MessageId, StoredMessage};
 pub use search::{Order, Search, SearchHandle, SearchProgress};
 pub use topic::TopicMessages;

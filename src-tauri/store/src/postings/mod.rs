@@ -10,7 +10,7 @@ mod seal;
 mod tail;
 
 pub(crate) use lookup::{Owner, Postings, TopicSet, segment_of, segments};
-pub(crate) use seal::seal;
+pub(crate) use seal::{remove_from_list, seal};
 pub(crate) use tail::{Entry, Tail};
 
 /// Ids that one segment sums up. Part of the file's format; tests make do with fewer, so that they cross more bounds.

@@ -1,9 +1,9 @@
 //! Writes the lists of a segment.
 
-use rusqlite::{CachedStatement, Connection, TransactionBehavior, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::list::encode;
-use super::{Entry, SEGMENT, Tail};
+use super::list::{decode, encode};
+use super::{Entry, Owner, SEGMENT, Tail};
 
 /// Moves the oldest full segment of the tail to the tables, in a transaction of its own.
 pub(crate) fn seal(connection: &mut Connection, tail: &Tail) -> rusqlite::Result<()> {
@@ -12,6 +12,42 @@ pub(crate) fn seal(connection: &mut Connection, tail: &Tail) -> rusqlite::Result
     transaction.commit()?;
     // Readers find the messages in the tables first, and then no longer here.
     tail.drop_first();
+    Ok(())
+}
+
+/// Takes ids, which must ascend, out of an owner's list of a segment.
+pub(crate) fn remove_from_list(
+    transaction: &Connection,
+    segment: i64,
+    owner: Owner,
+    ids: &[i64],
+) -> rusqlite::Result<()> {
+    let (table, column, owner) = match owner {
+        Owner::Topic(topic) => ("topic_posting", "topic_id", topic),
+        Owner::Client(client) => ("client_posting", "client_id", client),
+    };
+    let list: Option<Vec<u8>> = transaction
+        .prepare_cached(&format!("SELECT ids FROM {table} WHERE segment = ?1 AND {column} = ?2"))?
+        .query_row((segment, owner), |row| row.get(0))
+        .optional()?;
+    let Some(list) = list else { return Ok(()) };
+    let left: Vec<u32> = decode(&list)
+        .filter(|offset| ids.binary_search(&(segment * SEGMENT + offset)).is_err())
+        .filter_map(|offset| u32::try_from(offset).ok())
+        .collect();
+    if left.is_empty() {
+        transaction
+            .prepare_cached(&format!("DELETE FROM {table} WHERE segment = ?1 AND {column} = ?2"))?
+            .execute((segment, owner))?;
+    } else {
+        let mut ids = Vec::with_capacity(list.len());
+        encode(left.iter().copied(), &mut ids);
+        transaction
+            .prepare_cached(&format!(
+                "UPDATE {table} SET messages = ?3, ids = ?4 WHERE segment = ?1 AND {column} = ?2"
+            ))?
+            .execute(params![segment, owner, left.len(), ids])?;
+    }
     Ok(())
 }
 

@@ -74,6 +74,17 @@ impl Tail {
         state.start += SEGMENT;
     }
 
+    /// Takes messages out.
+    pub(crate) fn remove(&self, ids: &[i64]) {
+        let mut state = self.state.write();
+        for id in ids {
+            let at = usize::try_from(id - state.start).ok();
+            if let Some(entry) = at.and_then(|at| state.entries.get_mut(at)) {
+                *entry = Entry::default();
+            }
+        }
+    }
+
     /// Takes messages out, up to and with that id.
     pub(crate) fn remove_through(&self, id: i64) {
         let mut state = self.state.write();

@@ -71,7 +71,7 @@ fn a_backlog_larger_than_a_batch_is_committed_whole() {
 
 #[test]
 fn a_full_queue_is_behind_until_it_is_written() {
-    let queue = Queue::new(10_000);
+    let queue = Queue::new(10_000, crate::OnOverload::default());
     let quiet = || record(Message { qos: QoS::AtMostOnce, ..message("a", "x") });
     assert!(!queue.is_behind());
     queue.append(&mut (0..200).map(|_| quiet()).collect());
@@ -89,7 +89,7 @@ fn a_full_queue_is_behind_until_it_is_written() {
 
 #[test]
 fn a_history_in_memory_forgets_the_oldest_but_not_what_is_retained() {
-    let options = Options { memory_limit: 2 << 20, ..Options::new("/nowhere").durability(Durability::None) };
+    let options = Options { memory_limit: 2 << 20, ..options("/nowhere").durability(Durability::None) };
     let store = Store::open(&options).unwrap().store;
     keep(&store, [record(retained("kept", "first"))]);
     let payload = "x".repeat(200);

@@ -2,6 +2,7 @@
 
 mod durability;
 mod history;
+mod keeping;
 mod migrating;
 mod opening;
 mod pause;
@@ -17,7 +18,7 @@ use bytes::Bytes;
 use nightjar_broker::{ClientIdentifier, Event, EventKind, Journal, Message, Progress, Record, Sequence, Timestamp};
 use nightjar_mqtt::{QoS, TopicName};
 
-use crate::{Durability, Opened, Options, Search, SearchHandle, Store};
+use crate::{Durability, Keeping, Opened, Options, Search, SearchHandle, Store};
 
 /// Long enough for the slowest machine; nothing waits for it to pass.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -51,12 +52,17 @@ fn record(message: Message) -> Record {
     Record::Message { message: Arc::new(message), matched: 1 }
 }
 
+/// Their times are long past, and nothing is to be deleted for it.
+fn options(directory: impl Into<std::path::PathBuf>) -> Options {
+    Options { keeping: Keeping::everything(), ..Options::new(directory) }
+}
+
 fn open(directory: &Path) -> Opened {
-    Store::open(&Options::new(directory)).unwrap()
+    Store::open(&options(directory)).unwrap()
 }
 
 fn in_memory() -> Arc<Store> {
-    Store::open(&Options::new("/nowhere/at/all").durability(Durability::None)).unwrap().store
+    Store::open(&options("/nowhere/at/all").durability(Durability::None)).unwrap().store
 }
 
 /// A store on the disk with its directory, and one in memory.

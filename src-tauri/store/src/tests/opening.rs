@@ -71,7 +71,7 @@ fn only_the_owner_may_read() {
 fn a_second_one_on_the_same_directory_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let first = open(directory.path());
-    let error = Store::open(&Options::new(directory.path())).unwrap_err();
+    let error = Store::open(&options(directory.path())).unwrap_err();
     let OpenError::InUse { process, .. } = &error else { panic!("{error:?}") };
     assert_eq!(*process, Some(std::process::id()));
     assert!(error.to_string().contains("--data-dir"), "{error}");
@@ -148,7 +148,7 @@ fn a_newer_database_is_refused_and_left_alone() {
     let file = directory.path().join("nightjar.db");
     Connection::open(&file).unwrap().pragma_update(None, "user_version", 1_000).unwrap();
     let before = fs::read(&file).unwrap();
-    let error = Store::open(&Options::new(directory.path())).unwrap_err();
+    let error = Store::open(&options(directory.path())).unwrap_err();
     assert!(matches!(error, OpenError::Newer { .. }), "{error:?}");
     assert_eq!(fs::read(&file).unwrap(), before);
     assert_eq!(names(directory.path()), ["nightjar.db", "nightjar.lock"]);
@@ -160,7 +160,7 @@ fn a_locked_database_is_refused() {
     drop(open(directory.path()));
     let other = Connection::open(directory.path().join("nightjar.db")).unwrap();
     other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; CREATE TABLE x (y)").unwrap();
-    let error = Store::open(&Options::new(directory.path())).unwrap_err();
+    let error = Store::open(&options(directory.path())).unwrap_err();
     assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
     other.execute_batch("ROLLBACK").unwrap();
     drop(other);
@@ -173,7 +173,7 @@ fn a_directory_that_is_none_is_refused() {
     let file = directory.path().join("file");
     fs::write(&file, "").unwrap();
     for path in [file.clone(), file.join("below")] {
-        let error = Store::open(&Options::new(&path)).unwrap_err();
+        let error = Store::open(&options(&path)).unwrap_err();
         assert!(matches!(error, OpenError::Directory { .. }), "{error:?}");
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
@@ -183,14 +183,14 @@ fn a_directory_that_is_none_is_refused() {
 fn a_database_that_is_a_directory_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("nightjar.db")).unwrap();
-    let error = Store::open(&Options::new(directory.path())).unwrap_err();
+    let error = Store::open(&options(directory.path())).unwrap_err();
     assert!(matches!(error, OpenError::NotWritable { .. }), "{error:?}");
 }
 
 #[test]
 fn without_durability_no_file_is_touched() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(&Options::new(directory.path()).durability(Durability::None)).unwrap().store;
+    let store = Store::open(&options(directory.path()).durability(Durability::None)).unwrap().store;
     keep(&store, [record(retained("a", "1"))]);
     assert_eq!(found(&store, Search::default()), ["1"]);
     assert!(names(directory.path()).is_empty());

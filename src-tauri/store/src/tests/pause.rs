@@ -4,7 +4,7 @@ use super::*;
 
 /// A store whose disk is full, with room for `queue_limit` bytes in its queue.
 fn full(directory: &Path, queue_limit: usize) -> Arc<Store> {
-    let options = Options { queue_limit, ..Options::new(directory) };
+    let options = Options { queue_limit, ..options(directory) };
     let store = Store::open(&options).unwrap().store;
     keep(&store, [record(message("before", "0"))]);
     store.shared.page_limit.store(1, Ordering::Relaxed);
@@ -72,6 +72,9 @@ fn what_does_not_fit_is_skipped_and_leaves_a_gap_on_record() {
     let skipped = 2_000 - kept + 1;
     assert!(gap.event.detail.contains(&format!("{skipped} messages")), "{}", gap.event.detail);
     assert!(gap.event.detail.contains("to 2026-01-01T00:50:00Z"), "{}", gap.event.detail);
+    let gaps = store.gaps(Some(at(60.0)), None).unwrap();
+    assert_eq!((gaps.len(), gaps[0].messages, &gaps[0].reason[..]), (1, skipped, "nothing could be written"));
+    assert!(store.gaps(None, Some(at(-60.0))).unwrap().is_empty());
     assert_eq!(events.len(), 2, "the other event is there too");
     assert_eq!(store.count_of_topic("loud").unwrap(), 1);
     assert_eq!(store.count_of_topic("after").unwrap(), 1);
