@@ -22,7 +22,11 @@ const RECEIVE_MAXIMUM: u16 = 3;
 const INCOMING_MAXIMUM: u16 = 2;
 
 fn link(version: ProtocolVersion, keep_alive: u16, now: Moment) -> Link {
-    Link::new(version, keep_alive, RECEIVE_MAXIMUM, INCOMING_MAXIMUM, 4, now.steady)
+    link_for(version, keep_alive, RECEIVE_MAXIMUM, now)
+}
+
+fn link_for(version: ProtocolVersion, keep_alive: u16, receive_maximum: u16, now: Moment) -> Link {
+    Link::new(version, keep_alive, receive_maximum, INCOMING_MAXIMUM, 4, now.steady)
 }
 
 fn id(value: u16) -> PacketIdentifier {
@@ -109,8 +113,19 @@ impl World {
     }
 
     fn reconnect(&mut self, version: ProtocolVersion) -> Vec<String> {
+        self.reconnect_taking(version, RECEIVE_MAXIMUM)
+    }
+
+    /// A new connection whose client takes so many messages at once.
+    fn reconnect_taking(&mut self, version: ProtocolVersion, receive_maximum: u16) -> Vec<String> {
         let mut actions = Vec::new();
-        self.session.resume(60, link(version, 10, self.now), &mut actions);
+        self.session.resume(60, link_for(version, 10, receive_maximum, self.now), &mut actions);
+        [said(&actions), self.resend()].concat()
+    }
+
+    /// What is sent again because there is room for it now.
+    fn resend(&mut self) -> Vec<String> {
+        let mut actions = Vec::new();
         while self.session.resend(self.now, &mut actions) {}
         said(&actions)
     }
@@ -280,6 +295,148 @@ fn a_reconnect_sends_again_in_the_original_order() {
     assert_eq!(world.reconnect(ProtocolVersion::V311), ["PUBREL 1", "PUBLISH second 2 dup", "PUBLISH third 3 dup"],);
     world.packet(Packet::PubComp(acknowledgement(1)));
     assert_eq!(world.deliver(QoS::AtLeastOnce, "fourth", None), ["PUBLISH fourth 4"], "no identifier is used twice");
+}
+
+#[test]
+fn pubrel_comes_again_in_the_order_of_pubrec_and_before_what_was_not_received() {
+    for version in [ProtocolVersion::V31, ProtocolVersion::V311, ProtocolVersion::V5] {
+        let mut world = World::new(version);
+        for topic in ["first", "second", "third"] {
+            world.deliver(QoS::ExactlyOnce, topic, None);
+        }
+        assert_eq!(world.packet(Packet::PubRec(acknowledgement(3))), ["PUBREL 3"]);
+        assert_eq!(world.packet(Packet::PubRec(acknowledgement(1))), ["PUBREL 1"]);
+        for _ in 0..2 {
+            assert_eq!(world.reconnect(version), ["PUBREL 3", "PUBREL 1", "PUBLISH second 2 dup"], "however often");
+        }
+    }
+}
+
+#[test]
+fn what_is_sent_again_keeps_within_the_receive_maximum_of_the_new_connection() {
+    let mut world = World::new(ProtocolVersion::V5);
+    for topic in ["first", "second", "third"] {
+        world.deliver(QoS::AtLeastOnce, topic, None);
+    }
+    assert_eq!(world.reconnect_taking(ProtocolVersion::V5, 1), ["PUBLISH first 1 dup"]);
+    assert_eq!(world.session.window(), 0);
+    world.packet(Packet::PubAck(acknowledgement(1)));
+    assert_eq!(world.session.window(), 0, "there is room, but not for what is new");
+    assert_eq!(world.resend(), ["PUBLISH second 2 dup"]);
+    world.packet(Packet::PubAck(acknowledgement(2)));
+    assert_eq!(world.resend(), ["PUBLISH third 3 dup"]);
+    world.packet(Packet::PubAck(acknowledgement(3)));
+    assert_eq!(world.session.window(), 1);
+    assert_eq!(world.deliver(QoS::AtLeastOnce, "fourth", None), ["PUBLISH fourth 4"]);
+}
+
+#[test]
+fn a_late_acknowledgement_of_what_was_not_sent_again_yet_is_taken() {
+    let mut world = World::new(ProtocolVersion::V5);
+    for topic in ["first", "second", "third"] {
+        world.deliver(QoS::AtLeastOnce, topic, None);
+    }
+    world.reconnect_taking(ProtocolVersion::V5, 1);
+    world.packet(Packet::PubAck(acknowledgement(2)));
+    assert_eq!(world.resend(), NOTHING, "the first still fills the window");
+    world.packet(Packet::PubAck(acknowledgement(1)));
+    assert_eq!(world.resend(), ["PUBLISH third 3 dup"]);
+}
+
+/// Every state that a QoS 2 message to the client can be in, and what of the window it takes on this connection and on
+/// the next.
+#[test]
+fn the_window_counts_qos_2_until_pubcomp() {
+    let full = usize::from(RECEIVE_MAXIMUM);
+    let mut world = World::new(ProtocolVersion::V5);
+    assert_eq!(world.session.window(), full);
+    world.deliver(QoS::ExactlyOnce, "a", None);
+    assert_eq!(world.session.window(), full - 1, "sent");
+    world.reconnect(ProtocolVersion::V5);
+    assert_eq!(world.session.window(), full - 1, "sent again");
+    world.packet(Packet::PubRec(acknowledgement(1)));
+    assert_eq!(world.session.window(), full - 1, "released");
+    world.reconnect(ProtocolVersion::V5);
+    assert_eq!(world.session.window(), full - 1, "released again");
+    world.packet(Packet::PubRec(acknowledgement(1)));
+    assert_eq!(world.session.window(), full - 1, "PUBREC came again");
+    world.packet(Packet::PubComp(acknowledgement(1)));
+    assert_eq!(world.session.window(), full, "done");
+    world.packet(Packet::PubComp(acknowledgement(1)));
+    assert_eq!(world.session.window(), full, "done, and said so twice");
+    world.deliver(QoS::ExactlyOnce, "b", None);
+    world.packet(Packet::PubRec(failed(2, ReasonCode::QUOTA_EXCEEDED)));
+    assert_eq!(world.session.window(), full, "refused");
+}
+
+/// The same of the other direction.
+#[test]
+fn the_receive_maximum_of_the_broker_counts_qos_2_until_pubcomp() {
+    let mut world = World::new(ProtocolVersion::V5);
+    let fill = |world: &mut World, numbers: std::ops::RangeInclusive<u16>| {
+        for number in numbers {
+            assert_eq!(world.packet(publish(QoS::ExactlyOnce, number, "a")), [format!("take a {number}")]);
+        }
+    };
+    fill(&mut world, 1..=INCOMING_MAXIMUM);
+    assert_eq!(world.packet(publish(QoS::ExactlyOnce, 9, "a")), ["close 93"], "taken");
+    world.committed(QoS::ExactlyOnce, 1);
+    assert_eq!(world.packet(publish(QoS::ExactlyOnce, 9, "a")), ["close 93"], "received");
+    assert_eq!(world.packet(publish(QoS::ExactlyOnce, 1, "a")), ["again 1"], "the same again is no further one");
+    world.packet(Packet::PubRel(acknowledgement(1)));
+    fill(&mut world, 9..=9);
+    world.reconnect(ProtocolVersion::V5);
+    assert_eq!(world.packet(Packet::PubRel(acknowledgement(9))), ["PUBCOMP 9"]);
+    fill(&mut world, 10..=9 + INCOMING_MAXIMUM);
+    assert_eq!(world.packet(publish(QoS::AtLeastOnce, 20, "a")), ["close 93"], "a new connection, a new count");
+}
+
+#[test]
+fn what_is_done_leaves_nothing_behind() {
+    let mut world = World::new(ProtocolVersion::V311);
+    for round in 0..200 {
+        world.deliver(QoS::ExactlyOnce, "a", None);
+        let number = round + 1;
+        world.packet(Packet::PubRec(acknowledgement(number)));
+        world.packet(Packet::PubComp(acknowledgement(number)));
+        world.packet(publish(QoS::ExactlyOnce, number, "a"));
+        world.packet(Packet::PubRel(acknowledgement(number)));
+    }
+    assert_eq!((world.session.inflight(), world.session.received.len()), (0, 0));
+}
+
+#[test]
+fn flights_are_bounded_over_any_number_of_connections() {
+    let mut world = World::new(ProtocolVersion::V5);
+    for _ in 0..100 {
+        while world.session.window() > 0 {
+            world.deliver(QoS::ExactlyOnce, "a", None);
+        }
+        for number in 1..=1_000 {
+            world.packet(Packet::PubRec(acknowledgement(number)));
+        }
+        world.reconnect(ProtocolVersion::V5);
+    }
+    assert_eq!(world.session.inflight(), usize::from(RECEIVE_MAXIMUM));
+}
+
+#[test]
+fn a_refusal_says_why_to_who_wants_to_know() {
+    for (wanted, version, told) in
+        [(true, ProtocolVersion::V5, true), (false, ProtocolVersion::V5, false), (true, ProtocolVersion::V311, false)]
+    {
+        let mut world = World::new(version);
+        let link = link(version, 10, world.now).with_problem_information(wanted);
+        world.session.resume(60, link, &mut Vec::new());
+        let mut actions = Vec::new();
+        let refusal = Acknowledge::success(id(7), QoS::AtLeastOnce).refused(ReasonCode::QUOTA_EXCEEDED, "no room");
+        world.session.handle_committed(refusal, &mut actions);
+        let Some(Action::Send(Packet::PubAck(sent))) = actions.pop() else { panic!("no PUBACK") };
+        assert_eq!(
+            sent.properties.and_then(|properties| properties.reason_string).as_deref(),
+            told.then_some("no room")
+        );
+    }
 }
 
 #[test]
