@@ -79,3 +79,49 @@ async fn silence_beyond_the_keep_alive_ends_the_connection() {
     peer.expect_disconnect(ReasonCode::KEEP_ALIVE_TIMEOUT).await;
     assert_eq!(house.event(EventKind::Lost).await.client.as_deref(), Some("asleep"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn mqtt_3_1_knows_client_identifiers_of_1_to_23_characters() {
+    let house = house();
+    for (name, reason) in [
+        ("x".repeat(23), ReasonCode::SUCCESS),
+        ("ü".repeat(23), ReasonCode::SUCCESS),
+        ("x".repeat(24), ReasonCode::CLIENT_IDENTIFIER_NOT_VALID),
+    ] {
+        assert_eq!(house.peer().connect(connect(V31, &name)).await.reason_code, reason, "{name}");
+        for later in [V311, V5] {
+            assert_eq!(house.peer().connect(connect(later, &name)).await.reason_code, ReasonCode::SUCCESS);
+        }
+    }
+}
+
+/// What is wrong with a CONNECT is said in the version that it asks for, if that has words for it.
+#[tokio::test(start_paused = true)]
+async fn a_connect_that_is_wrong_is_answered_in_its_own_version() {
+    let house = house();
+    let connect = |name: &[u8], level: u8, flags: u8| {
+        let mut body = vec![0, name.len() as u8];
+        body.extend_from_slice(name);
+        body.extend_from_slice(&[level, flags, 0, 60]);
+        if level == 5 {
+            body.push(0);
+        }
+        body.extend_from_slice(&[0, 1, b'c']);
+        [&[0x10, body.len() as u8], &body[..]].concat()
+    };
+    for (bytes, answer) in [
+        // The reserved flag is set.
+        (connect(b"MQTT", 5, 0x03), &[0x20][..]),
+        (connect(b"MQTT", 4, 0x03), &[]),
+        (connect(b"MQTT", 6, 0x02), &[0x20, 2, 0, 1]),
+        (connect(b"MQTT", 3, 0x02), &[0x20, 2, 0, 1]),
+        (connect(b"MQIsdp", 4, 0x02), &[0x20, 2, 0, 1]),
+    ] {
+        let mut peer = house.peer();
+        peer.send_bytes(&bytes).await;
+        let received = peer.rest().await;
+        assert!(received.starts_with(answer), "{bytes:02x?} was answered with {received:02x?}");
+        assert!(answer.len() <= 1 || received == answer, "{bytes:02x?} was answered with {received:02x?}");
+        assert!(!answer.is_empty() || received.is_empty(), "{bytes:02x?} was answered with {received:02x?}");
+    }
+}

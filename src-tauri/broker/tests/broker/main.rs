@@ -5,6 +5,10 @@ mod delivery;
 mod handshake;
 #[path = "../peer/mod.rs"]
 mod peer;
+mod reasons;
 mod retained;
 mod sessions;
+mod shared;
+mod takeover;
+mod topic_aliases;
 mod wills;

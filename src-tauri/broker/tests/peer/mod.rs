@@ -11,8 +11,8 @@ use nightjar_broker::{
 };
 use nightjar_mqtt::{
     Acknowledgement, ConnAck, Connect, ConnectProperties, Decoder, Disconnect, Login, Packet, PacketIdentifier,
-    ProtocolVersion, Publish, QoS, ReasonCode, Subscribe, SubscribeProperties, Subscription, SubscriptionOptions,
-    TopicFilter, TopicName, Will, WillProperties,
+    ProtocolVersion, Publish, QoS, ReasonCode, SubAck, Subscribe, SubscribeProperties, Subscription,
+    SubscriptionOptions, TopicFilter, TopicName, Will, WillProperties,
 };
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -266,6 +266,13 @@ impl Peer {
         tokio::time::timeout(DEADLINE, reading).await.expect("nothing came")
     }
 
+    /// Every byte up to the end of the connection.
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
+        let mut rest = self.input.to_vec();
+        tokio::time::timeout(DEADLINE, self.stream.read_to_end(&mut rest)).await.expect("it did not end").unwrap();
+        rest
+    }
+
     pub(crate) async fn expect(&mut self, packet: Packet) {
         assert_eq!(self.receive().await, packet);
     }
@@ -336,6 +343,24 @@ impl Peer {
         }
     }
 
+    /// Subscribes to several filters in one packet.
+    pub(crate) async fn subscribe_to(&mut self, filters: &[&str]) -> SubAck {
+        let options = SubscriptionOptions::default();
+        let filters = filters.iter().map(|filter| TopicFilter::new((*filter).to_owned()).unwrap());
+        let subscriptions = filters.map(|filter| Subscription { filter, options }).collect();
+        let properties = SubscribeProperties::default();
+        self.send(Packet::Subscribe(Subscribe { packet_identifier: id(1), properties, subscriptions })).await;
+        match self.receive().await {
+            Packet::SubAck(suback) => suback,
+            other => panic!("instead of SUBACK came {other:?}"),
+        }
+    }
+
+    /// Acknowledges a message that came with QoS 1.
+    pub(crate) async fn acknowledge(&mut self, received: &Publish) {
+        self.send(Packet::PubAck(acknowledgement(received.packet_identifier.unwrap().value()))).await;
+    }
+
     pub(crate) async fn publish(&mut self, publish: Publish) {
         self.send(Packet::Publish(publish)).await;
     }
@@ -347,6 +372,14 @@ impl Peer {
             Packet::PubAck(acknowledgement) => assert!(!acknowledgement.reason_code.is_error()),
             other => panic!("instead of PUBACK came {other:?}"),
         }
+    }
+
+    /// Publishes at QoS 2 and goes all the way.
+    pub(crate) async fn publish_exactly_once(&mut self, topic: &str, payload: &str) {
+        self.publish(message(Q2, 60_000, topic, payload)).await;
+        assert!(matches!(self.receive().await, Packet::PubRec(answer) if !answer.reason_code.is_error()));
+        self.send(Packet::PubRel(acknowledgement(60_000))).await;
+        self.expect(Packet::PubComp(acknowledgement(60_000))).await;
     }
 
     pub(crate) async fn publish_retained(&mut self, topic: &str, payload: &str) {
