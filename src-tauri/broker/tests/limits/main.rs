@@ -1,7 +1,7 @@
 //! What becomes of what is beyond a limit: who is told, in which words, and what is on record.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should panic")]
 
-#[expect(dead_code, unused_imports, reason = "each test program uses its own part of it")]
+#[expect(dead_code, reason = "each test program uses its own part of it")]
 #[path = "../peer/mod.rs"]
 mod peer;
 
