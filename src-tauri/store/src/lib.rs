@@ -7,6 +7,7 @@ mod checkpoint;
 mod directory;
 mod error;
 mod history;
+mod json;
 mod keeping;
 mod ledger;
 mod moment;
@@ -28,8 +29,10 @@ mod tests;
 pub use directory::SetAside;
 pub use error::{OpenError, ReadError, Unkept};
 pub use history::{
-    Gap, MessageId, Order, Search, SearchHandle, SearchProgress, StoredEvent, StoredMessage, TopicMessages,
+    Gap, MessageId, Order, Search, SearchHandle, SearchProgress, SeriesHandle, SeriesPoint, SeriesProgress,
+    SeriesQuery, StoredEvent, StoredMessage, TopicMessages,
 };
+pub use json::{JsonCondition, JsonPath, JsonPathError};
 pub use keeping::{Bounds, Keep, Keeping, KeepingRule};
 pub use open::Kept;
 pub use options::{Durability, OnOverload, Options, UnknownDurability, UnknownOnOverload};

@@ -52,6 +52,16 @@ impl Found {
         self.parts.push(Part { start: self.len - 1, ids: Ids::Some { newest: id, below: vec![0] } });
     }
 
+    /// Shows all ids, in their order.
+    pub(super) fn each(&self, mut show: impl FnMut(i64)) {
+        for part in &self.parts {
+            match &part.ids {
+                Ids::All { newest, oldest } => (*oldest..=*newest).rev().for_each(&mut show),
+                Ids::Some { newest, below } => below.iter().for_each(|&distance| show(newest - i64::from(distance))),
+            }
+        }
+    }
+
     /// The ids at up to `count` positions from `first` on.
     pub(super) fn ids(&self, first: u64, count: usize) -> Vec<i64> {
         let mut ids = Vec::with_capacity(count.min(usize::try_from(self.len.saturating_sub(first)).unwrap_or(count)));
@@ -121,5 +131,8 @@ mod tests {
             }
         }
         assert!(found.ids(u64::MAX, 10).is_empty());
+        let mut all = Vec::new();
+        found.each(|id| all.push(id));
+        assert_eq!(all, expected);
     }
 }

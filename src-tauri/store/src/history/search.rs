@@ -14,14 +14,14 @@ use super::found::Found;
 use super::message::{StoredMessage, by_id, read, read_with_row};
 use super::walk::{Stop, Visitor, Walk};
 use crate::store::Shared;
-use crate::{ReadError, Store};
+use crate::{JsonCondition, ReadError, Store};
 
 /// Messages after which a search stops: 20 MB of ids.
 const LIMIT: u64 = 5_000_000;
 /// How often what was found is shown.
 const SHOW: Duration = Duration::from_millis(20);
 /// What to look for; an empty field asks for nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Search {
     pub filter: Option<TopicFilter>,
     /// A Client Identifier, whole.
@@ -34,6 +34,8 @@ pub struct Search {
     pub qos: Option<QoS>,
     /// Whether it was published with RETAIN.
     pub retain: Option<bool>,
+    /// What a value in a payload that is JSON must be.
+    pub json: Option<JsonCondition>,
     pub order: Order,
 }
 
@@ -74,7 +76,7 @@ pub struct SearchProgress {
 /// A search that runs or has run; dropped, it stops.
 #[derive(Debug)]
 pub struct SearchHandle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     state: Arc<State>,
 }
 
@@ -170,6 +172,19 @@ impl SearchHandle {
     #[cfg(test)]
     pub(crate) fn ids(&self) -> Vec<i64> {
         self.ids_at(0, usize::MAX)
+    }
+
+    /// Shows every id that was found so far.
+    pub(super) fn each_found(&self, mut show: impl FnMut(i64)) {
+        self.state.results.lock().found.each(|key| show(self.state.order.key(key)));
+    }
+
+    /// The least and the greatest id that were found so far.
+    pub(super) fn found_extent(&self) -> Option<RangeInclusive<i64>> {
+        let count = self.progress().found;
+        let first = self.ids_at(0, 1).pop()?;
+        let last = self.ids_at(count.checked_sub(1)?, 1).pop()?;
+        Some(first.min(last)..=first.max(last))
     }
 
     fn ids_at(&self, first: u64, count: usize) -> Vec<i64> {

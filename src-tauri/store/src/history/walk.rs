@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::blocks::{Stretch, TimeRange, stretches};
 use super::contains::Needle;
 use super::search::{Order, Search};
+use crate::JsonCondition;
 use crate::postings::{Owner, Postings, TopicSet, segments};
 use crate::store::Shared;
 
@@ -67,15 +68,17 @@ struct Wanted {
     qos: Option<QoS>,
     retain: Option<bool>,
     needle: Option<Needle>,
+    json: Option<JsonCondition>,
 }
 
 impl Wanted {
     fn reads_payload(&self) -> bool {
-        self.needle.is_some()
+        self.needle.is_some() || self.json.is_some()
     }
 
     fn is_in(&self, payload: &[u8]) -> bool {
         self.needle.as_ref().is_none_or(|needle| needle.is_in(payload))
+            && self.json.as_ref().is_none_or(|json| json.is_met_by(payload))
     }
 
     /// Whether a message of the time range has it whatever its row says.
@@ -108,6 +111,7 @@ impl<'a> Walk<'a> {
             qos: search.qos,
             retain: search.retain,
             needle: Needle::new(&search.text),
+            json: search.json.clone(),
         };
         let mut stretches = stretches(connection, wanted.time, *bounds.start(), *bounds.end())?;
         if search.order == Order::OldestFirst {
@@ -292,8 +296,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    const fn payload_column<V: Visitor>(&self) -> &'static str {
-        if V::READS || self.wanted.needle.is_some() { "payload" } else { "x''" }
+    fn payload_column<V: Visitor>(&self) -> &'static str {
+        if V::READS || self.wanted.reads_payload() { "payload" } else { "x''" }
     }
 
     fn show<V: Visitor>(&self, row: &Row<'_>, id: i64, visitor: &mut V) -> Result<(), Stop> {

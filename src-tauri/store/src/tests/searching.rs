@@ -1,7 +1,7 @@
 use nightjar_mqtt::TopicFilter;
 
 use super::*;
-use crate::Order;
+use crate::{Order, SeriesQuery};
 
 fn filter(text: &str) -> Search {
     Search { filter: Some(TopicFilter::new(text.to_owned()).unwrap()), ..Search::default() }
@@ -58,7 +58,10 @@ fn searches_agree_with_looking_at_each_message() {
                 publisher: ClientIdentifier::new(numbers.pick(&["one", "two", "three"])),
                 qos: [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][numbers.below(3) as usize],
                 retain: numbers.below(7) == 0,
-                ..message(numbers.pick(&TOPICS), &format!("{} {number}", numbers.pick(&["Warm", "cold", "WÄRME"])))
+                ..message(
+                    numbers.pick(&TOPICS),
+                    &format!("[\"{}\", {number}]", numbers.pick(&["Warm", "cold", "WÄRME"])),
+                )
             })
             .collect();
         keep(&store, messages.iter().cloned().map(record));
@@ -67,7 +70,7 @@ fn searches_agree_with_looking_at_each_message() {
             let mut one_in_two = |value: String| if numbers.below(2) == 0 { value } else { String::new() };
             let topic = one_in_two(FILTERS[round % FILTERS.len()].to_owned());
             let client = one_in_two(["one", "two", "nobody"][round % 3].to_owned());
-            let text = one_in_two(["warm", "7", "COLD 1", "ärme"][round % 4].to_owned());
+            let text = one_in_two(["warm", "7", "COLD\", 1", "ärme"][round % 4].to_owned());
             let mut bound = || (numbers.below(2) == 0).then(|| at(numbers.below(14_000) as f64 - 1_000.0));
             let search = Search {
                 filter: (!topic.is_empty()).then(|| TopicFilter::new(topic).unwrap()),
@@ -77,11 +80,13 @@ fn searches_agree_with_looking_at_each_message() {
                 to: bound(),
                 qos: [None, None, Some(QoS::AtMostOnce), Some(QoS::ExactlyOnce)][round % 4],
                 retain: [None, None, Some(true), None, Some(false)][round % 5],
+                json: [None, None, None, Some("$[1] < 5000")][round % 4].map(|text| text.parse().unwrap()),
                 order: [Order::NewestFirst, Order::OldestFirst][round % 2],
             };
             let mut expected: Vec<i64> = (1..)
                 .zip(&messages)
-                .filter(|(_, message)| {
+                .filter(|(id, message)| {
+                    let position = id - 1;
                     let payload = std::str::from_utf8(&message.payload).unwrap();
                     search.filter.as_ref().is_none_or(|filter| filter.matches(&message.topic))
                         && search.client.as_ref().is_none_or(|client| **client == *message.publisher)
@@ -90,6 +95,7 @@ fn searches_agree_with_looking_at_each_message() {
                         && search.to.is_none_or(|to| message.received <= to)
                         && search.qos.is_none_or(|qos| message.qos == qos)
                         && search.retain.is_none_or(|retain| message.retain == retain)
+                        && (search.json.is_none() || position < 5_000)
                 })
                 .map(|(id, _)| id)
                 .collect();
@@ -185,4 +191,79 @@ fn a_search_outlives_its_journal_and_does_not_keep_it_locked() {
     keep(&again, [record(message("a", "10"))]);
     assert_eq!(handle.rows(0, 20, 10).unwrap().len(), 10);
     assert_eq!(found(&again, filter("a")).len(), 11);
+}
+
+#[test]
+fn a_histogram_shows_what_a_search_found() {
+    for (_directory, store) in both() {
+        let count = 30_000;
+        keep(
+            &store,
+            (0..count).map(|number| {
+                record(Message {
+                    received: at(f64::from(number) / 100.0),
+                    ..message(["a", "b", "b"][number as usize % 3], "")
+                })
+            }),
+        );
+        let few = finished(&store, Search { to: Some(at(29.995)), ..filter("a") });
+        assert_eq!(few.histogram(at(0.0), at(60.0), 6).unwrap(), [334, 333, 333, 0, 0, 0]);
+        let many = finished(&store, Search::default());
+        assert_eq!(many.histogram(at(0.0), at(300.0), 1).unwrap(), [30_000]);
+        for (slot, count) in many.histogram(at(0.0), at(300.0), 6).unwrap().into_iter().enumerate() {
+            assert!(count.abs_diff(5_000) <= 2, "{count} in {slot}");
+        }
+        assert_eq!(many.time_span().unwrap(), Some((at(0.0), at(299.99))));
+        assert_eq!(many.histogram(at(9.0), at(9.0), 3).unwrap(), [0; 3]);
+        let none = finished(&store, filter("c"));
+        assert_eq!((none.histogram(at(0.0), at(1.0), 2).unwrap(), none.time_span().unwrap()), (vec![0, 0], None));
+    }
+}
+
+#[test]
+fn a_series_reduces_numbers_to_points() {
+    for (_directory, store) in both() {
+        let payload = |number: i64| match number % 10 {
+            0 => "offline".to_owned(),
+            _ => format!("{{\"t\": {{\"v\": {number}}}}}"),
+        };
+        keep(
+            &store,
+            (0..10_000).map(|number| {
+                record(Message {
+                    received: at(number as f64),
+                    ..message(["a", "b"][number as usize / 2 % 2], &payload(number))
+                })
+            }),
+        );
+        let query = SeriesQuery {
+            search: filter("a"),
+            path: "$.t.v".parse().unwrap(),
+            from: at(0.0),
+            to: at(9_000.0),
+            points: 3,
+        };
+        for order in [Order::NewestFirst, Order::OldestFirst] {
+            let search = Search { order, ..query.search.clone() };
+            let handle = store.series(SeriesQuery { search, ..query.clone() }).unwrap();
+            assert!(handle.wait(DEADLINE));
+            let points = handle.points();
+            assert_eq!(points.len(), 3);
+            for (point, start) in points.iter().zip([0_i64, 3_000, 6_000]) {
+                let numbers: Vec<i64> = (start..start + 3_000).filter(|n| n % 4 < 2 && n % 10 != 0).collect();
+                let mean = numbers.iter().sum::<i64>() as f64 / numbers.len() as f64;
+                assert_eq!((point.from, point.count), (at(start as f64), numbers.len() as u64));
+                assert_eq!((point.min, point.max), (numbers[0] as f64, numbers[numbers.len() - 1] as f64));
+                assert!((point.mean - mean).abs() < 1e-6);
+                assert_eq!(point.last, point.max);
+            }
+            let progress = handle.progress();
+            assert_eq!((progress.scanned, progress.failed), (1.0, None));
+            assert_eq!(progress.without_number, 450);
+        }
+        let nothing = store.series(SeriesQuery { points: 0, ..query.clone() }).unwrap();
+        assert!(nothing.wait(DEADLINE) && nothing.points().is_empty());
+        let backwards = store.series(SeriesQuery { from: at(9.0), to: at(1.0), ..query }).unwrap();
+        assert!(backwards.wait(DEADLINE) && backwards.points().is_empty());
+    }
 }
