@@ -25,11 +25,10 @@ fn silence(stage: &Stage) -> anyhow::Result<()> {
     if answer.properties.server_keep_alive.is_some_and(|seconds| seconds != 1) {
         return Err(Skip("it sets the Keep Alive itself").into());
     }
+    // How late a server may notice is not said, so the deadline of all cases is the only limit.
     peer.expect_end()?;
     let silence = started.elapsed();
     ensure!(silence >= Duration::from_millis(1_450), "cut off after {silence:?}");
-    // How late a server may look is not said; three times over is no longer this clause.
-    ensure!(silence < Duration::from_millis(4_500), "cut off only after {silence:?}");
     witness.expect_message(&stage.topic("will"), "silence").map(drop)
 }
 
