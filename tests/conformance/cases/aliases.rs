@@ -10,7 +10,8 @@ use crate::case::{Skip, cases};
 use crate::stage::{Conversation, Stage};
 
 cases! {
-    ONLY_5: zero, above_the_maximum, up_to_the_maximum, end_with_the_connection, to_the_client, none_unasked;
+    ONLY_5: zero, above_the_maximum, up_to_the_maximum, end_with_the_connection, to_the_client, none_unasked,
+        none_of_another_connection;
 }
 
 /// A PUBLISH of QoS 0 with an alias, and with a topic unless it is empty.
@@ -132,6 +133,27 @@ fn none_unasked(stage: &Stage) -> anyhow::Result<()> {
             ensure!(alias.is_none(), "{payload} came with alias {alias:?}");
             ensure!(topic == stage.topic(&payload[..1]), "{payload} came on {topic}");
         }
+    }
+    Ok(())
+}
+
+/// What is sent again on another connection comes with its topic, and without the aliases of the first.
+fn none_of_another_connection(stage: &Stage) -> anyhow::Result<()> {
+    let mut connect = stage.connect_kept("s");
+    connect.properties.topic_alias_maximum = Some(10);
+    let (mut peer, _) = stage.enter(connect.clone())?;
+    peer.subscribe(&stage.topic("t"), QoS::AtLeastOnce)?;
+    let mut publisher = stage.join("p")?;
+    for payload in ["1", "2", "3"] {
+        publisher.publish_acknowledged(&stage.topic("t"), payload, QoS::AtLeastOnce, false)?;
+        ensure!(matches!(peer.receive()?, Packet::Publish(message) if message.payload == payload));
+    }
+    drop(peer);
+    connect.properties.topic_alias_maximum = None;
+    let (mut peer, _) = stage.enter(connect)?;
+    for payload in ["1", "2", "3"] {
+        let message = peer.expect_message(&stage.topic("t"), payload)?;
+        ensure!(message.properties.is_none_or(|properties| properties.topic_alias.is_none()), "{payload}: an alias");
     }
     Ok(())
 }

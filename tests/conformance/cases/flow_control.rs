@@ -11,7 +11,7 @@ use crate::case::{Skip, cases};
 use crate::stage::{Conversation, Stage};
 
 cases! {
-    ONLY_5: of_the_client, others_go_on, of_the_server;
+    ONLY_5: of_the_client, on_return, others_go_on, of_the_server;
 }
 
 fn subscriber(stage: &Stage, receive_maximum: u16) -> anyhow::Result<Peer> {
@@ -69,6 +69,47 @@ fn finish(peer: &mut Peer, message: &Publish) -> anyhow::Result<()> {
     ensure!(matches!(peer.receive()?, Packet::PubRel(release) if release.packet_identifier == identifier));
     peer.ping()?;
     peer.send(&Packet::PubComp(answer))
+}
+
+/// A connection that goes on with a session has a Receive Maximum of its own, for what is sent again as well.
+fn on_return(stage: &Stage) -> anyhow::Result<()> {
+    let mut connect = stage.connect_kept("s");
+    connect.properties.receive_maximum = Some(4);
+    let (mut peer, _) = stage.enter(connect.clone())?;
+    peer.subscribe(&stage.topic("t"), QoS::ExactlyOnce)?;
+    let mut publisher = stage.join("p")?;
+    for number in 0..6 {
+        let qos = if number % 2 == 0 { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
+        publisher.publish_acknowledged(&stage.topic("t"), number.to_string(), qos, false)?;
+    }
+    for number in 0..4 {
+        ensure!(expect_publish(&mut peer)?.payload == number.to_string());
+    }
+    drop(peer);
+    connect.properties.receive_maximum = Some(1);
+    let (mut peer, answer) = stage.enter(connect)?;
+    ensure!(answer.session_present, "the session is gone");
+    let mut came = Vec::new();
+    for _ in 0..6 {
+        let message = expect_publish(&mut peer)?;
+        // Nothing else before there is room again.
+        peer.ping()?;
+        let identifier = message.packet_identifier.expect("QoS 1 and 2 have one");
+        let answer = Acknowledgement::new(identifier, ReasonCode::SUCCESS);
+        if message.qos == QoS::AtLeastOnce {
+            peer.send(&Packet::PubAck(answer))?;
+        } else {
+            peer.send(&Packet::PubRec(answer.clone()))?;
+            ensure!(matches!(peer.receive()?, Packet::PubRel(release) if release.packet_identifier == identifier));
+            peer.ping()?;
+            peer.send(&Packet::PubComp(answer))?;
+        }
+        came.push(String::from_utf8(message.payload.to_vec())?);
+    }
+    // In their order for each QoS.
+    came.sort_by_key(|payload| payload.parse::<u8>().is_ok_and(|number| number % 2 == 1));
+    ensure!(came == ["0", "2", "4", "1", "3", "5"], "{came:?}");
+    Ok(())
 }
 
 /// Where no further message of QoS 1 or 2 may come, everything else goes on, in both directions.

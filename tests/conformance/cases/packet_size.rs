@@ -9,7 +9,7 @@ use crate::case::{Skip, cases};
 use crate::stage::{Conversation, Stage};
 
 cases! {
-    ONLY_5: messages, too_large_counts_as_sent, answers, refusal, disconnect, of_the_server;
+    ONLY_5: messages, too_large_counts_as_sent, on_return, answers, refusal, disconnect, of_the_server;
 }
 
 /// Packets whose answers may say more than they have to: refusals, and answers to what does not exist.
@@ -89,6 +89,29 @@ fn too_large_counts_as_sent(stage: &Stage) -> anyhow::Result<()> {
     small.expect_only(&mut publisher, &stage.topic("marker"))?;
     small.leave()?;
     stage.resume("a", true)?.expect_only(&mut publisher, &stage.topic("marker"))
+}
+
+/// A message that the client took before and did not acknowledge is not sent again where it is too large now.
+fn on_return(stage: &Stage) -> anyhow::Result<()> {
+    let mut peer = stage.resume("a", false)?;
+    peer.subscribe(&stage.topic("#"), QoS::ExactlyOnce)?;
+    let mut publisher = stage.join("p")?;
+    let large = "x".repeat(300);
+    for (payload, qos) in
+        [(large.as_str(), QoS::AtLeastOnce), ("small", QoS::AtLeastOnce), (large.as_str(), QoS::ExactlyOnce)]
+    {
+        publisher.publish_acknowledged(&stage.topic("t"), payload.to_owned(), qos, false)?;
+        ensure!(matches!(peer.receive()?, Packet::Publish(message) if message.payload == payload.as_bytes()));
+    }
+    drop(peer);
+    let mut connect = stage.connect_kept("a");
+    connect.properties.maximum_packet_size = Some(200);
+    connect.properties.receive_maximum = Some(1);
+    let (mut peer, answer) = stage.enter(connect)?;
+    ensure!(answer.session_present, "the session is gone");
+    peer.expect_message(&stage.topic("t"), "small")?;
+    // They count as sent, and take no place of the Receive Maximum.
+    peer.expect_only(&mut publisher, &stage.topic("marker"))
 }
 
 /// Answers leave out what would make them too large.

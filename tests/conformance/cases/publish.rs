@@ -10,6 +10,7 @@ use crate::stage::{Conversation, ParseTopic, Stage};
 cases! {
     BOTH: qos_3, wildcards_in_topic_name, refused_messages, overlapping;
     ONLY_5: properties, wildcards_in_response_topic, values_out_of_range, subscription_identifiers,
+        subscription_identifier_of_retained,
         subscription_identifier_of_client;
 }
 
@@ -188,6 +189,23 @@ fn subscription_identifiers(stage: &Stage) -> anyhow::Result<()> {
         "it came for {copies:?}"
     );
     Ok(())
+}
+
+/// A retained message names the subscription that it is sent for; the same filter without an identifier has none.
+fn subscription_identifier_of_retained(stage: &Stage) -> anyhow::Result<()> {
+    let mut publisher = stage.join("p")?;
+    publisher.publish_acknowledged(&stage.topic("t"), "x", QoS::AtLeastOnce, true)?;
+    let mut subscriber = stage.join("s")?;
+    for identifier in [Some(7), Some(16_384), None] {
+        subscriber.subscribe_with(&stage.topic("t"), SubscriptionOptions::default(), identifier)?;
+        let expected: Vec<_> = identifier.into_iter().collect();
+        let retained = subscriber.expect_message(&stage.topic("t"), "x")?;
+        ensure!(retained.properties.unwrap_or_default().subscription_identifiers == expected, "retained");
+        publisher.publish_acknowledged(&stage.topic("t"), "live", QoS::AtLeastOnce, false)?;
+        let live = subscriber.expect_message(&stage.topic("t"), "live")?;
+        ensure!(live.properties.unwrap_or_default().subscription_identifiers == expected, "live");
+    }
+    publisher.publish_acknowledged(&stage.topic("t"), "", QoS::AtLeastOnce, true)
 }
 
 /// A Subscription Identifier in a client's PUBLISH is an error, and in no case goes to a subscriber.

@@ -9,7 +9,7 @@ use crate::case::{Skip, cases};
 use crate::stage::{Conversation, Stage};
 
 cases! {
-    ONLY_5: malformed_filters, granted_qos, to_one_member, finished_on_return, not_to_others, refused;
+    ONLY_5: malformed_filters, granted_qos, to_one_member, finished_on_return, not_to_others, refused, unsubscribed;
 }
 
 fn available(stage: &Stage) -> anyhow::Result<()> {
@@ -173,5 +173,31 @@ fn refused(stage: &Stage) -> anyhow::Result<()> {
         peer.ping()?;
     }
     ensure!(came == 1, "it came {came} times");
+    Ok(())
+}
+
+/// A member that has left gets no more, and the others get all.
+fn unsubscribed(stage: &Stage) -> anyhow::Result<()> {
+    available(stage)?;
+    let mut members = [stage.join("a")?, stage.join("b")?];
+    for member in &mut members {
+        member.subscribe(&shared(stage, "t"), QoS::AtLeastOnce)?;
+        member.subscribe(&stage.topic("marker"), QoS::AtLeastOnce)?;
+    }
+    let [leaver, other] = &mut members;
+    leaver.send_bytes(&packet(0xA2, &[&[1, 0], &[0], &string(shared(stage, "t"))]))?;
+    match leaver.receive()? {
+        Packet::UnsubAck(answer) => ensure!(answer.reason_codes == [ReasonCode::SUCCESS], "{:?}", answer.reason_codes),
+        other => bail!("not an UNSUBACK: {other:?}"),
+    }
+    let mut publisher = stage.join("p")?;
+    for number in 0..6 {
+        publisher.publish_acknowledged(&stage.topic("t"), number.to_string(), QoS::AtLeastOnce, false)?;
+        other.expect_message(&stage.topic("t"), &number.to_string())?;
+    }
+    publisher.publish_acknowledged(&stage.topic("marker"), "marker", QoS::AtLeastOnce, false)?;
+    for member in &mut members {
+        member.expect_message(&stage.topic("marker"), "marker")?;
+    }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::stage::{Conversation, ParseTopic, Stage};
 
 cases! {
     BOTH: after_a_lost_connection, at_each_qos, only_once, not_after_disconnect, retained, not_retained,
-        after_an_error;
+        after_an_error, at_a_takeover;
     ONLY_5: after_disconnect_with_will, delayed, session_ends_first, clean_start_ends_the_delay, not_after_return, properties;
 }
 
@@ -52,6 +52,27 @@ fn after_an_error(stage: &Stage) -> anyhow::Result<()> {
     peer.send_bytes(&[0x36, 0x00])?;
     stage.expect_refusal(peer, "a PUBLISH with QoS 3")?;
     witness.expect_message(&stage.topic("will"), "last words").map(drop)
+}
+
+/// And when another connection of the same client takes the session over: the first is lost. In MQTT 5.0 a delay lets it
+/// come back.
+fn at_a_takeover(stage: &Stage) -> anyhow::Result<()> {
+    let mut witness = stage.subscriber("w", "#", QoS::AtLeastOnce)?;
+    let mut connect = mortal(stage, QoS::AtLeastOnce)?;
+    connect.clean_start = false;
+    if stage.is_v5() {
+        connect.properties.session_expiry_interval = Some(300);
+    }
+    let (first, _) = stage.enter(connect.clone())?;
+    stage.resume("m", true)?.leave()?;
+    witness.expect_message(&stage.topic("will"), "last words")?;
+    drop(first);
+    if stage.is_v5() {
+        let (first, _) = stage.enter(mortal_with_delay(stage, 600, 300)?)?;
+        stage.resume("m", true)?.leave()?;
+        drop(first);
+    }
+    witness.expect_only(&mut stage.join("p")?, &stage.topic("marker"))
 }
 
 /// It is published with the QoS that CONNECT gave it.

@@ -23,6 +23,7 @@ pub(super) const STATEMENTS: &[Statement] = &[
             "wills::not_after_disconnect",
             "wills::after_disconnect_with_will",
             "wills::after_an_error",
+            "wills::at_a_takeover",
         ],
     ),
     tested("3.1.2-9", "the Will Flag comes with properties, topic and payload", &["connect::will_without_fields"]),
@@ -51,11 +52,19 @@ pub(super) const STATEMENTS: &[Statement] = &[
     tested(
         "3.1.2-24",
         "the server sends nothing above the client's Maximum Packet Size",
-        &["packet_size::messages", "packet_size::answers"],
+        &["packet_size::messages", "packet_size::answers", "packet_size::on_return"],
     ),
-    tested("3.1.2-25", "what is too large counts as sent", &["packet_size::too_large_counts_as_sent"]),
+    tested(
+        "3.1.2-25",
+        "what is too large counts as sent",
+        &["packet_size::too_large_counts_as_sent", "packet_size::on_return"],
+    ),
     tested("3.1.2-26", "the server's topic aliases are within the client's maximum", &["aliases::to_the_client"]),
-    tested("3.1.2-27", "without a maximum the server uses none", &["aliases::none_unasked"]),
+    tested(
+        "3.1.2-27",
+        "without a maximum the server uses none",
+        &["aliases::none_unasked", "aliases::none_of_another_connection"],
+    ),
     tested("3.1.2-28", "no Response Information unless asked for", &["connack::no_response_information"]),
     tested(
         "3.1.2-29",
@@ -71,7 +80,11 @@ pub(super) const STATEMENTS: &[Statement] = &[
     tested("3.1.3-6", "an empty identifier is replaced by a unique one", &["connect::assigned_identifier"]),
     tested("3.1.3-7", "which CONNACK tells, and which counts as the client's", &["connect::assigned_identifier"]),
     tested("3.1.3-8", "a rejected identifier ends the connection", &["connect::long_client_identifier"]),
-    tested("3.1.3-9", "no Will for who comes back within its delay", &["wills::not_after_return"]),
+    tested(
+        "3.1.3-9",
+        "no Will for who comes back within its delay",
+        &["wills::not_after_return", "wills::at_a_takeover"],
+    ),
     tested("3.1.3-10", "the Will's user properties keep their order", &["wills::properties"]),
     tested("3.1.3-11", "the Will Topic is a string", &["strings::ill_formed_will_topic"]),
     tested("3.1.3-12", "the User Name is a string", &["strings::ill_formed_user_name"]),

@@ -90,7 +90,11 @@ pub(super) const STATEMENTS: &[Statement] = &[
     tested("4.8.2-5", "QoS 2: where its session ends nobody else does", &["shared::not_to_others"]),
     tested("4.8.2-6", "what a member refuses goes to nobody else", &["shared::refused"]),
     tested("4.9.0-1", "the quota begins with the Receive Maximum, or less", &["flow_control::of_the_client"]),
-    tested("4.9.0-2", "without quota no QoS 1 or 2 is sent", &["flow_control::of_the_client"]),
+    tested(
+        "4.9.0-2",
+        "without quota no QoS 1 or 2 is sent",
+        &["flow_control::of_the_client", "flow_control::on_return"],
+    ),
     tested("4.9.0-3", "everything else goes on", &["flow_control::others_go_on"]),
     tested("4.12.0-1", "a method that the server does not know ends the connection", &["auth::unknown_method"]),
     untestable("4.12.0-2", "a server that asks on sends AUTH 0x18", NO_METHOD),

@@ -18,7 +18,11 @@ pub(super) const STATEMENTS: &[Statement] = &[
     tested(
         "3.8.4-3",
         "the same filter replaces the subscription",
-        &["subscribe::replaced_subscription", "subscribe::replacing_options"],
+        &[
+            "subscribe::replaced_subscription",
+            "subscribe::replacing_options",
+            "publish::subscription_identifier_of_retained",
+        ],
     ),
     tested(
         "3.8.4-4",
@@ -39,9 +43,9 @@ pub(super) const STATEMENTS: &[Statement] = &[
     tested(
         "3.10.4-1",
         "filters are compared character by character; the same one ends",
-        &["unsubscribe::filter_is_compared_exactly"],
+        &["unsubscribe::filter_is_compared_exactly", "shared::unsubscribed"],
     ),
-    tested("3.10.4-2", "no new messages come for it", &["unsubscribe::nothing_new_comes"]),
+    tested("3.10.4-2", "no new messages come for it", &["unsubscribe::nothing_new_comes", "shared::unsubscribed"]),
     tested("3.10.4-3", "QoS 1 and 2 flows that were begun are finished", &["unsubscribe::started_flows_end"]),
     tested("3.10.4-4", "UNSUBSCRIBE gets an UNSUBACK", &["unsubscribe::unsuback_answers"]),
     tested("3.10.4-5", "with its Packet Identifier, also for nothing", &["unsubscribe::unsuback_answers"]),
