@@ -186,17 +186,12 @@ impl Conversation for Peer {
             properties: SubscribeProperties { subscription_identifier: identifier, user_properties: Vec::new() },
             subscriptions: vec![Subscription { filter: TopicFilter::new(filter)?, options }],
         }))?;
-        match self.receive()? {
-            Packet::SubAck(answer) if answer.packet_identifier == packet_identifier => {
-                ensure!(
-                    answer.reason_codes.len() == 1 && !answer.reason_codes[0].is_error(),
-                    "the subscription was refused: {:?}",
-                    answer.reason_codes
-                );
-                Ok(())
-            }
-            other => bail!("not the SUBACK: {other:?}"),
-        }
+        let reason_codes = self.expect_suback(packet_identifier)?;
+        ensure!(
+            reason_codes.len() == 1 && !reason_codes[0].is_error(),
+            "the subscription was refused: {reason_codes:?}"
+        );
+        Ok(())
     }
 
     fn publish_with(

@@ -1,5 +1,6 @@
 //! A scripted MQTT client over a blocking socket: it sends what a test says, also what no client should.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ pub struct Peer {
     version: ProtocolVersion,
     next_identifier: PacketIdentifier,
     deadline: Duration,
+    /// What came before a SUBACK that was waited for: a broker may begin before it (3.8.4).
+    early: VecDeque<Packet>,
 }
 
 impl Peer {
@@ -41,6 +44,7 @@ impl Peer {
             version,
             next_identifier: PacketIdentifier::FIRST,
             deadline: DEADLINE,
+            early: VecDeque::new(),
         })
     }
 
@@ -141,6 +145,13 @@ impl Peer {
     /// # Errors
     /// Where neither comes by the deadline.
     pub fn receive_until_end(&mut self) -> anyhow::Result<Option<Packet>> {
+        match self.early.pop_front() {
+            Some(packet) => Ok(Some(packet)),
+            None => self.receive_new(),
+        }
+    }
+
+    fn receive_new(&mut self) -> anyhow::Result<Option<Packet>> {
         let end = Instant::now() + self.deadline;
         loop {
             if let Some(packet) = self.decoder.decode(&mut self.buffer)? {
@@ -188,16 +199,24 @@ impl Peer {
                 options: SubscriptionOptions { maximum_qos, ..SubscriptionOptions::default() },
             }],
         }))?;
-        match self.receive()? {
-            Packet::SubAck(answer) if answer.packet_identifier == packet_identifier => {
-                ensure!(
-                    answer.reason_codes == [ReasonCode(maximum_qos.level())],
-                    "the subscription was refused: {:?}",
-                    answer.reason_codes
-                );
-                Ok(())
+        let reason_codes = self.expect_suback(packet_identifier)?;
+        ensure!(reason_codes == [ReasonCode(maximum_qos.level())], "the subscription was refused: {reason_codes:?}");
+        Ok(())
+    }
+
+    /// The reason codes of the SUBACK to a SUBSCRIBE; messages that come before it are received after it.
+    ///
+    /// # Errors
+    /// Where it does not come.
+    pub fn expect_suback(&mut self, packet_identifier: PacketIdentifier) -> anyhow::Result<Vec<ReasonCode>> {
+        loop {
+            match self.receive_new()?.context("the broker closed the connection")? {
+                Packet::SubAck(answer) if answer.packet_identifier == packet_identifier => {
+                    return Ok(answer.reason_codes);
+                }
+                Packet::Publish(message) => self.early.push_back(Packet::Publish(message)),
+                other => bail!("not the SUBACK: {other:?}"),
             }
-            other => bail!("not the SUBACK: {other:?}"),
         }
     }
 
