@@ -300,7 +300,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 Err(violation) => break Some(Close::violation(violation.reason_code(), violation.to_string())),
             }
         };
-        self.wire.count_packets();
+        self.wire.count_traffic();
         let sequence = self.shared.finish(&mut self.batch);
         self.pending.extend(self.due.drain(..).map(|acknowledge| (sequence, acknowledge)));
         if self.shared.journal.is_behind() {
@@ -330,8 +330,6 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 Action::Send(packet) => self.answer(packet),
                 Action::Deliver(outgoing) => self.deliver(&outgoing),
                 Action::Publish { topic, publish, acknowledge } => {
-                    add(&self.shared.counters.messages_in, 1);
-                    add(&self.shared.counters.payload_in, publish.payload.len() as u64);
                     add(&self.card.messages_in, 1);
                     let message = Message {
                         topic,

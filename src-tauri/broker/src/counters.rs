@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::DropReason;
 
-/// What the broker did since it started.
+/// What the broker did since it started. Traffic is added once a read or write.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) packets_in: AtomicU64,

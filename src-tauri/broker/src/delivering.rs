@@ -111,8 +111,6 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             },
         };
         if sent.is_ok() {
-            add(&self.shared.counters.messages_out, 1);
-            add(&self.shared.counters.payload_out, message.payload.len() as u64);
             add(&self.card.messages_out, 1);
         } else {
             // As if the client had got it [MQTT-3.1.2-25].

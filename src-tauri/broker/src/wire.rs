@@ -32,21 +32,33 @@ pub(crate) struct Wire<R, W> {
     pub(crate) maximum_packet_size: usize,
 }
 
-/// Packets since the last read or write, which are counted in one go.
+/// What passed since the last read or write. It is counted in one go, because the counters belong to all connections.
 struct Traffic {
     counters: Arc<Counters>,
     packets_in: u64,
     packets_out: u64,
+    messages_in: u64,
+    messages_out: u64,
+    payload_in: u64,
+    payload_out: u64,
 }
 
 impl Traffic {
+    const fn new(counters: Arc<Counters>) -> Self {
+        Self { counters, packets_in: 0, packets_out: 0, messages_in: 0, messages_out: 0, payload_in: 0, payload_out: 0 }
+    }
+
     fn count(&mut self) {
-        for (counter, packets) in [
-            (&self.counters.packets_in, std::mem::take(&mut self.packets_in)),
-            (&self.counters.packets_out, std::mem::take(&mut self.packets_out)),
+        for (counter, amount) in [
+            (&self.counters.packets_in, &mut self.packets_in),
+            (&self.counters.packets_out, &mut self.packets_out),
+            (&self.counters.messages_in, &mut self.messages_in),
+            (&self.counters.messages_out, &mut self.messages_out),
+            (&self.counters.payload_in, &mut self.payload_in),
+            (&self.counters.payload_out, &mut self.payload_out),
         ] {
-            if packets > 0 {
-                add(counter, packets);
+            if *amount > 0 {
+                add(counter, std::mem::take(amount));
             }
         }
     }
@@ -67,7 +79,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
         Self {
             reader,
             writer,
-            traffic: Traffic { counters, packets_in: 0, packets_out: 0 },
+            traffic: Traffic::new(counters),
             decoder: Decoder::new(maximum_packet_size),
             input: BytesMut::new(),
             output: BytesMut::new(),
@@ -79,12 +91,18 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
     /// The next packet that is whole.
     pub(crate) fn decode(&mut self) -> Result<Option<Packet>, Violation> {
         let packet = self.decoder.decode(&mut self.input)?;
-        self.traffic.packets_in += u64::from(packet.is_some());
+        if let Some(packet) = &packet {
+            self.traffic.packets_in += 1;
+            if let Packet::Publish(publish) = packet {
+                self.traffic.messages_in += 1;
+                self.traffic.payload_in += publish.payload.len() as u64;
+            }
+        }
         Ok(packet)
     }
 
-    /// Counts the packets that were decoded: the next read or write may be far off.
-    pub(crate) fn count_packets(&mut self) {
+    /// Counts what was decoded: the next read or write may be far off.
+    pub(crate) fn count_traffic(&mut self) {
         self.traffic.count();
     }
 
@@ -129,6 +147,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
             return Err(NotSent);
         }
         self.traffic.packets_out += 1;
+        self.traffic.messages_out += 1;
+        self.traffic.payload_out += publish.payload.len() as u64;
         Ok(())
     }
 
