@@ -114,3 +114,23 @@ async fn qos_0_that_waits_for_a_slow_reader_is_bounded_in_messages_and_bytes() {
         assert_eq!(lost + came, 50, "what did not come is counted");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_more_aliases_are_set_for_a_client_than_the_limit_allows() {
+    let house = house_with(Limits { maximum_aliases_to_client: 1, ..Limits::default() });
+    let mut eager = connect(V5, "eager");
+    eager.properties.topic_alias_maximum = Some(10);
+    let (mut subscriber, _) = house.connect(eager).await;
+    subscriber.subscribe("#", Q0).await;
+    let mut publisher = house.client(V5, "publisher").await;
+    let mut set = 0;
+    for _ in 0..20 {
+        for topic in ["first/topic", "second/topic"] {
+            publisher.publish(message(Q0, 0, topic, "x")).await;
+            let alias = subscriber.expect_message().await.properties.and_then(|properties| properties.topic_alias);
+            assert!(alias.is_none_or(|alias| alias == 1), "{alias:?}");
+            set += u32::from(alias.is_some());
+        }
+    }
+    assert!(set > 0, "the one alias is in use");
+}
