@@ -32,6 +32,10 @@ pub(crate) use cases;
 /// The cases that MQTT 3.1.1 and 5.0 share.
 pub(crate) const BOTH: &[ProtocolVersion] = &[ProtocolVersion::V311, ProtocolVersion::V5];
 pub(crate) const ONLY_5: &[ProtocolVersion] = &[ProtocolVersion::V5];
+pub(crate) const ONLY_311: &[ProtocolVersion] = &[ProtocolVersion::V311];
+/// MQTT 3.1 has no numbered statements: its cases prove what its text says.
+pub(crate) const ONLY_31: &[ProtocolVersion] = &[ProtocolVersion::V31];
+pub(crate) const BELOW_5: &[ProtocolVersion] = &[ProtocolVersion::V31, ProtocolVersion::V311];
 
 /// `conformance::cases::ping::answered` without the crate and `cases`.
 pub(crate) const fn name_after_crate(path: &'static str) -> &'static str {

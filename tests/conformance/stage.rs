@@ -86,6 +86,8 @@ impl Stage {
     /// A connection with a kept session, which is there already or not, as `present` says.
     pub(crate) fn resume(&self, role: &str, present: bool) -> anyhow::Result<Peer> {
         let (peer, answer) = self.enter(self.connect_kept(role))?;
+        // MQTT 3.1 does not tell.
+        let present = present && self.version != ProtocolVersion::V31;
         ensure!(answer.session_present == present, "Session Present is {}", answer.session_present);
         Ok(peer)
     }

@@ -211,6 +211,7 @@ fn first_attempt_has_no_dup(stage: &Stage) -> anyhow::Result<()> {
     expect_puback(&mut peer, 1)?;
     peer.send_bytes(&publish(stage, 0x3C, 2, "2"))?;
     expect_pubrec(&mut peer, 2)?;
+    // A server may wait for PUBREL before it delivers.
     release(&mut peer, 2)?;
     for (payload, qos) in [("0", QoS::AtMostOnce), ("1", QoS::AtLeastOnce), ("2", QoS::ExactlyOnce)] {
         let message = subscriber.expect_message(&stage.topic("t"), payload)?;

@@ -3,6 +3,7 @@
 //! Ids are the specifications' own (their Appendix B lists them); the gists are ours, and no substitute for reading the
 //! clause.
 
+pub(crate) mod v311;
 pub(crate) mod v5;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,7 +55,7 @@ pub(crate) struct Table {
     pub(crate) sections: &'static [(&'static str, u16, u16)],
 }
 
-pub(crate) const TABLES: &[&Table] = &[&v5::TABLE];
+pub(crate) const TABLES: &[&Table] = &[&v311::TABLE, &v5::TABLE];
 
 impl Table {
     pub(crate) fn statements(&self) -> impl Iterator<Item = &'static Statement> {

@@ -1,0 +1,128 @@
+//! Sections 3.1 CONNECT and 3.2 CONNACK.
+
+use crate::statements::{Statement, client, tested};
+
+pub(super) const STATEMENTS: &[Statement] = &[
+    tested("3.1.0-1", "a client's first packet is CONNECT", &["connect::first_packet"]),
+    tested("3.1.0-2", "a second CONNECT ends the connection", &["connect::second_connect"]),
+    tested(
+        "3.1.2-1",
+        "a CONNECT with another protocol name is no CONNECT of this protocol",
+        &["connect::protocol_name"],
+    ),
+    tested(
+        "3.1.2-2",
+        "a level that the server does not speak gets CONNACK 0x01, and the connection ends",
+        &["connect::protocol_level", "connect_below_5::unknown_level"],
+    ),
+    tested("3.1.2-3", "the reserved connect flag is 0, or the connection ends", &["connect::reserved_flag"]),
+    tested(
+        "3.1.2-4",
+        "Clean Session 0 goes on with the session or begins one, which is kept after the connection",
+        &["sessions::goes_on", "sessions::begins", "sessions::outlives"],
+    ),
+    tested(
+        "3.1.2-5",
+        "for who is away, messages of QoS 1 and 2 are kept",
+        &["sessions_below_5::collects_while_away", "sessions_below_5::collects_after_a_lost_connection"],
+    ),
+    tested(
+        "3.1.2-6",
+        "Clean Session 1 discards the old session, and the new one ends with the connection",
+        &[
+            "sessions::clean_start_discards",
+            "sessions::ends_with_its_connection",
+            "sessions_below_5::clean_session_ends_with_its_connection",
+            "sessions_below_5::clean_session_leaves_nothing",
+        ],
+    ),
+    tested("3.1.2-7", "retained messages outlive sessions", &["sessions_below_5::retained_messages_outlive_it"]),
+    tested(
+        "3.1.2-8",
+        "a Will is stored, and published once the connection is gone without DISCONNECT",
+        &["wills::after_a_lost_connection", "wills::after_an_error"],
+    ),
+    tested(
+        "3.1.2-9",
+        "with the Will Flag, topic and message are there, and QoS and Retain count",
+        &["connect::will_without_fields", "wills::at_each_qos"],
+    ),
+    tested(
+        "3.1.2-10",
+        "a Will is gone once it was published, or taken back",
+        &["wills::only_once", "wills::not_after_disconnect"],
+    ),
+    tested(
+        "3.1.2-11",
+        "without the Will Flag its QoS and Retain are 0, and its fields are not there",
+        &[
+            "connect::will_qos_without_will",
+            "connect::will_retain_without_will",
+            "connect_below_5::will_fields_without_flag",
+        ],
+    ),
+    tested("3.1.2-12", "without the Will Flag no Will is published", &["connect_below_5::no_will"]),
+    tested("3.1.2-13", "without the Will Flag its QoS is 0", &["connect::will_qos_without_will"]),
+    tested("3.1.2-14", "a Will's QoS is 0, 1 or 2", &["connect::will_qos_3", "wills::at_each_qos"]),
+    tested("3.1.2-15", "without the Will Flag its Retain is 0", &["connect::will_retain_without_will"]),
+    tested("3.1.2-16", "Will Retain 0: it is published as a plain message", &["wills::not_retained"]),
+    tested("3.1.2-17", "Will Retain 1: it is published as a retained message", &["wills::retained"]),
+    tested("3.1.2-18", "User Name Flag 0: there is no User Name", &["connect::user_name_without_flag"]),
+    tested("3.1.2-19", "User Name Flag 1: there is one", &["connect::user_name_missing"]),
+    tested("3.1.2-20", "Password Flag 0: there is no Password", &["connect::password_without_flag"]),
+    tested("3.1.2-21", "Password Flag 1: there is one", &["connect::password_missing"]),
+    tested("3.1.2-22", "no Password Flag without the User Name Flag", &["connect_below_5::password_without_user_name"]),
+    client("3.1.2-23", "a client with a keep alive and nothing to say sends PINGREQ"),
+    tested(
+        "3.1.2-24",
+        "after 1.5 times the keep alive of silence the connection ends",
+        &["keep_alive::silence", "keep_alive::any_packet_counts"],
+    ),
+    tested("3.1.3-1", "the payload's fields have their order", &["connect::fields_in_order"]),
+    tested("3.1.3-2", "the Client Identifier says whose session it is", &["sessions::belongs_to_the_identifier"]),
+    tested("3.1.3-3", "the Client Identifier is there, and first", &["connect::no_client_identifier"]),
+    tested("3.1.3-4", "the Client Identifier is a string", &["strings::ill_formed_client_identifier"]),
+    tested("3.1.3-5", "1 to 23 letters and digits are good identifiers", &["connect::plain_client_identifiers"]),
+    tested(
+        "3.1.3-6",
+        "an empty identifier, where it is allowed, stands for one that nobody else has",
+        &["connect_below_5::empty_client_identifier"],
+    ),
+    tested("3.1.3-7", "it comes with Clean Session 1", &["connect_below_5::empty_client_identifier_of_kept_session"]),
+    tested(
+        "3.1.3-8",
+        "with Clean Session 0 it gets CONNACK 0x02, and the connection ends",
+        &["connect_below_5::empty_client_identifier_of_kept_session"],
+    ),
+    tested(
+        "3.1.3-9",
+        "so does an identifier that the server does not take",
+        &["connect::long_client_identifier", "connect_below_5::unusual_client_identifiers"],
+    ),
+    tested("3.1.3-10", "the Will Topic is a string", &["strings::ill_formed_will_topic"]),
+    tested("3.1.3-11", "the User Name is a string", &["strings::ill_formed_user_name"]),
+    tested(
+        "3.1.4-1",
+        "a CONNECT that is not of its form ends the connection, without CONNACK",
+        &["connect::malformed", "connect_below_5::malformed_gets_no_answer"],
+    ),
+    tested("3.1.4-2", "a second connection of a client ends the first", &["connect::takeover"]),
+    tested("3.1.4-3", "Clean Session is carried out", &["sessions::clean_start_discards", "connect::takeover"]),
+    tested("3.1.4-4", "a good CONNECT gets CONNACK 0x00", &["connack::comes_first"]),
+    tested("3.1.4-5", "after a refusal nothing is carried out", &["connect::nothing_after_a_refusal"]),
+    tested("3.2.0-1", "CONNACK comes before everything else", &["connack::comes_first"]),
+    tested("3.2.2-1", "Clean Session 1: Session Present is 0", &["sessions::clean_start_discards"]),
+    tested("3.2.2-2", "Clean Session 0 with a session: it is 1", &["sessions::goes_on"]),
+    tested("3.2.2-3", "Clean Session 0 without one: it is 0", &["sessions::begins", "connack::flags"]),
+    tested(
+        "3.2.2-4",
+        "in a refusal Session Present is 0",
+        &["connack::refusal", "connect_below_5::refusal_of_a_known_client"],
+    ),
+    tested("3.2.2-5", "a refusal ends the connection", &["connack::refusal", "connect_below_5::unknown_level"]),
+    tested(
+        "3.2.2-6",
+        "where no return code fits there is no CONNACK, and the connection ends",
+        &["connect_below_5::malformed_gets_no_answer"],
+    ),
+];
