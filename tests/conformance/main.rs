@@ -1,4 +1,4 @@
-//! Every normative statement of MQTT 5.0, and the conversations with a broker that prove it.
+//! Every normative statement of MQTT 3.1.1 and 5.0, and the conversations with a broker that prove it.
 //!
 //! `statements/` is the table, `cases/` are the conversations; each case is a test for each version that it is for. The
 //! suite starts a broker of its own, or takes any that is there:

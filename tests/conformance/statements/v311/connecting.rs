@@ -40,7 +40,7 @@ pub(super) const STATEMENTS: &[Statement] = &[
     tested(
         "3.1.2-8",
         "a Will is stored, and published once the connection is gone without DISCONNECT",
-        &["wills::after_a_lost_connection", "wills::after_an_error"],
+        &["wills::after_a_lost_connection", "wills::after_an_error", "wills::at_a_takeover"],
     ),
     tested(
         "3.1.2-9",
