@@ -52,7 +52,7 @@ impl DropReason {
             Self::TooManyLevels => "too many topic levels",
             Self::TopicTooLong => "topic too long",
             Self::RetainedFull => "too many retained messages",
-            Self::PayloadFormatInvalid => "payload is not the UTF-8 it promises",
+            Self::PayloadFormatInvalid => "payload not UTF-8",
             Self::RefusedBySubscriber => "refused by the subscriber",
             Self::SessionEnded => "session ended",
         }
