@@ -2,13 +2,18 @@
 
 import { matches } from "../../lib/topicfilter";
 import { fault } from "./fault";
+import type { Host } from "../host";
 import type { HistoryPage } from "../types/HistoryPage";
 import type { HistoryProgress } from "../types/HistoryProgress";
 import type { HistoryQuery } from "../types/HistoryQuery";
 import type { MessageRow } from "../types/MessageRow";
+import { rowOf } from "./messages";
 import { noise } from "./noise";
 import type { Topic } from "./topics";
+import type { World } from "./world";
 
+const BEFORE = 2_104_318;
+/** Milliseconds from one to the next. */
 const SPACING = 123;
 const BLOCK = 1024;
 const SLICE_MS = 6;
@@ -27,13 +32,14 @@ export class FakeHistory {
   #nextSearch = 1;
   #block: Topic[];
 
-  constructor(
-    topics: readonly Topic[],
-    private readonly rowOf: (topic: Topic, seq: number, id: number, at: number) => MessageRow,
-    private readonly clock: () => number,
-    private readonly started: number,
-    private readonly before: number,
-  ) {
+  readonly commands: Pick<Host, "historyOpen" | "historyPage" | "historyClose"> = {
+    historyOpen: async (query) => this.open(query),
+    historyPage: async (search, first, count) => this.page(search, first, count),
+    historyClose: async (search) => this.close(search),
+  };
+
+  constructor(private readonly world: World) {
+    const { topics } = world;
     // Busy topics fill more of the block.
     const weights = topics.map((topic) => Math.sqrt(topic.rate) + 0.05);
     const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -44,18 +50,18 @@ export class FakeHistory {
   }
 
   get newest(): number {
-    return this.before === 0 ? 0 : this.before + Math.floor((this.clock() - this.started) / SPACING);
+    return this.world.empty ? 0 : BEFORE + Math.floor((this.world.now() - this.world.started) / SPACING);
   }
 
   place(id: number): { topic: Topic; seq: number; at: number } {
     const topic = this.#block[Math.imul(id, 389) & (BLOCK - 1)]!;
-    const at = this.started - (this.before - id) * SPACING;
+    const at = this.world.started - (BEFORE - id) * SPACING;
     return { topic, seq: Math.floor(id / 8), at };
   }
 
   row(id: number): MessageRow {
     const { topic, seq, at } = this.place(id);
-    return this.rowOf(topic, seq, id, at);
+    return rowOf(topic, seq, id, at);
   }
 
   open(query: HistoryQuery): HistoryProgress {

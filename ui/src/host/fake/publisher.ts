@@ -2,7 +2,7 @@
 
 import { encodeBase64 } from "../../lib/payload";
 import { matches } from "../../lib/topicfilter";
-import type { MessageRow } from "../types/MessageRow";
+import type { Host } from "../host";
 import type { OutgoingMessage } from "../types/OutgoingMessage";
 import type { Published } from "../types/Published";
 import type { PublisherOptions } from "../types/PublisherOptions";
@@ -12,19 +12,23 @@ import type { PublisherView } from "../types/PublisherView";
 import type { Properties } from "../types/Properties";
 import type { ReceivedMessage } from "../types/ReceivedMessage";
 import { fault } from "./fault";
-import { bytesOf, type Bytes, type Topic } from "./topics";
+import { plainRow } from "./messages";
+import { NO_PROPERTIES } from "./properties";
+import { bytesOf, type Bytes } from "./topics";
+import type { World } from "./world";
 
 const INBOX = 500;
 const CONNECTING = 120;
 
-export const NO_PROPERTIES: Properties = {
-  payload_is_text: null,
-  message_expiry_interval: null,
-  content_type: null,
-  response_topic: null,
-  correlation_data: null,
-  user_properties: [],
-};
+type Commands = Pick<
+  Host,
+  | "publisher"
+  | "publisherConnect"
+  | "publisherDisconnect"
+  | "publisherSubscribe"
+  | "publisherUnsubscribe"
+  | "publisherPublish"
+>;
 
 export class FakePublisher {
   state: PublisherState = { state: "disconnected" };
@@ -36,21 +40,16 @@ export class FakePublisher {
   #lastId = 0;
   #polledAt = 0;
 
-  constructor(
-    private readonly topics: () => readonly Topic[],
-    private readonly clock: () => number,
-    private readonly rowOf: (
-      topic: string,
-      payload: Bytes,
-      qos: number,
-      retain: boolean,
-      id: number,
-      at: number,
-    ) => MessageRow,
-    /** The broker takes a message; returns whether somebody else subscribes. */
-    private readonly take: (message: OutgoingMessage, client: string) => boolean,
-    private readonly changed: (connected: boolean) => void,
-  ) {}
+  readonly commands: Commands = {
+    publisher: async (after) => this.view(after),
+    publisherConnect: (options) => this.connect(options),
+    publisherDisconnect: async () => this.disconnect(),
+    publisherSubscribe: async (subscription) => this.subscribe(subscription),
+    publisherUnsubscribe: async (filter) => this.unsubscribe(filter),
+    publisherPublish: async (message) => this.publish(message),
+  };
+
+  constructor(private readonly world: World) {}
 
   get subscriptions(): readonly PublisherSubscription[] {
     return this.#subscriptions;
@@ -71,14 +70,14 @@ export class FakePublisher {
     if (options.clean_start) this.#subscriptions = [];
     this.#inbox = [];
     this.#received = 0;
-    this.#polledAt = this.clock();
-    this.state = { state: "connected", since: this.clock(), session_present: !options.clean_start };
-    this.changed(true);
+    this.#polledAt = this.world.now();
+    this.state = { state: "connected", since: this.world.now(), session_present: !options.clean_start };
+    this.#list(true);
   }
 
   disconnect(): void {
     this.state = { state: "disconnected" };
-    this.changed(false);
+    this.#list(false);
   }
 
   subscribe(subscription: PublisherSubscription): void {
@@ -93,7 +92,7 @@ export class FakePublisher {
   publish(message: OutgoingMessage): Published {
     this.#mustBeConnected("The message was not published");
     const bytes = Uint8Array.from(atob(message.payload), (char) => char.charCodeAt(0));
-    const others = this.take(message, this.options.client_id);
+    const others = this.world.take(message, this.options.client_id);
     const mine = this.#subscriptions.filter(({ filter, no_local }) => !no_local && matches(filter, message.topic));
     if (mine.length > 0) {
       let payload: Bytes = bytes;
@@ -123,6 +122,29 @@ export class FakePublisher {
     };
   }
 
+  /** The window is a client like any other. */
+  #list(connected: boolean): void {
+    const { client_id, version } = this.options;
+    this.world.clients = this.world.clients.filter(({ name }) => name !== client_id);
+    if (!connected) return;
+    this.world.clients.push({
+      name: client_id,
+      index: 5000,
+      connected: true,
+      version,
+      address: "127.0.0.1:51514",
+      userName: null,
+      since: this.world.now(),
+      rateIn: 0,
+      rateOut: 0,
+      queued: 0,
+      dropped: 0,
+      isWindow: true,
+      subscriptions: [],
+      lastDisconnect: null,
+    });
+  }
+
   #mustBeConnected(what: string): void {
     if (this.state.state !== "connected") throw fault(what, "The window is not connected as a client", "Connect first");
   }
@@ -130,12 +152,12 @@ export class FakePublisher {
   /** What the subscriptions received of the other clients' messages since the last look. */
   #flow(): void {
     if (this.state.state !== "connected") return;
-    const now = this.clock();
+    const now = this.world.now();
     const before = this.#polledAt;
     this.#polledAt = now;
     for (const { filter } of this.#subscriptions) {
       let given = 0;
-      for (const topic of this.topics()) {
+      for (const topic of this.world.topics) {
         const from = Math.floor((before / 1000) * topic.rate);
         const to = Math.floor((now / 1000) * topic.rate);
         if (to === from || !matches(filter, topic.path)) continue;
@@ -150,7 +172,7 @@ export class FakePublisher {
   #receive(topic: string, payload: Bytes, qos: number, retain: boolean, properties: Properties): void {
     this.#received += 1;
     this.#lastId += 1;
-    const row = { ...this.rowOf(topic, payload, qos, retain, this.#lastId, this.clock()), publisher: "" };
+    const row = { ...plainRow(topic, payload, qos, retain, this.#lastId, this.world.now()), publisher: "" };
     this.#inbox.unshift({ row, payload: encodeBase64(bytesOf(payload)), properties });
     this.#inbox.length = Math.min(this.#inbox.length, INBOX);
   }

@@ -1,0 +1,86 @@
+// Whether the broker runs, who may connect to it, and what the user likes.
+
+import type { Host } from "../host";
+import type { Density } from "../types/Density";
+import type { Preferences } from "../types/Preferences";
+import type { Status } from "../types/Status";
+import type { Theme } from "../types/Theme";
+import { fault } from "./fault";
+import type { World } from "./world";
+
+const VERSION = "0.1.0";
+export const UPTIME_BEFORE = 3 * 86_400 + 4 * 3600;
+
+type Commands = Pick<Host, "status" | "retryStart" | "setAccess" | "preferences" | "setPreferences">;
+
+export function statusCommands(world: World, options: URLSearchParams): Commands {
+  let preferences: Preferences = {
+    theme: (options.get("theme") as Theme | null) ?? "system",
+    density: (options.get("density") as Density | null) ?? "normal",
+  };
+  let everConnected = !world.empty;
+  let current = running(
+    options.get("access") === "this_computer" || world.empty ? "this_computer" : "anyone",
+    options.getAll("notice"),
+  );
+  if (options.get("state") === "starting") current = { state: "starting" };
+  if (options.get("state") === "failed") {
+    current = {
+      state: "failed",
+      fault: fault(
+        "The broker cannot listen on port 1883",
+        "Another program uses it: mosquitto (process 812).",
+        "Stop that program, or set another port in nightjar.toml, and try again.",
+      ),
+    };
+  }
+
+  function running(access: "this_computer" | "anyone", notices: string[]): Status {
+    const address = access === "anyone" ? "192.168.1.20" : "127.0.0.1";
+    return {
+      state: "running",
+      access,
+      listeners: [
+        {
+          name: "MQTT",
+          address: access === "anyone" ? "0.0.0.0:1883" : "127.0.0.1:1883",
+          clients: world.connected,
+          fault: null,
+        },
+      ],
+      address,
+      port: 1883,
+      url: `mqtt://${address}:1883`,
+      other_addresses: access === "anyone" ? ["10.8.0.3", "fd00::1f:20"] : [],
+      data_directory: "/home/anna/.local/share/nightjar",
+      version: VERSION,
+      ever_connected: everConnected,
+      notices,
+      started_at: world.started - UPTIME_BEFORE * 1000,
+    };
+  }
+
+  async function status(): Promise<Status> {
+    if (current.state !== "running") return current;
+    const listeners = current.listeners.map((listener) => ({ ...listener, clients: world.connected }));
+    everConnected ||= world.connected > 0;
+    return { ...current, listeners, ever_connected: everConnected };
+  }
+
+  return {
+    status,
+    async retryStart() {
+      return (current = running("this_computer", []));
+    },
+    async setAccess(access) {
+      if (current.state === "running") current = running(access, current.notices);
+      return status();
+    },
+    async preferences() {
+      return preferences;
+    },
+    async setPreferences(wanted) {
+      preferences = wanted;
+    },
+  };
+}
