@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nightjar_mqtt::TopicFilter;
+use nightjar_mqtt::{QoS, TopicFilter};
 use nightjar_store::{Search, SearchHandle, Store};
 use parking_lot::Mutex;
 
 use crate::views::payload::PREVIEW_BYTES;
-use crate::views::{messages, timestamp};
-use crate::wire::{Fault, HistoryPage, HistoryProgress, HistoryQuery};
+use crate::views::{histogram, messages, timestamp};
+use crate::wire::{Fault, HistoryHistogram, HistoryPage, HistoryProgress, HistoryQuery};
 
 /// Searches at once; a window has one, and the next may begin before the last was closed.
 const MOST: usize = 4;
@@ -59,13 +59,31 @@ impl Searches {
     /// # Errors
     /// Where the search is closed, or the history can't be read.
     pub fn page(&self, search: u64, first: u64, count: u32) -> Result<HistoryPage, Fault> {
-        let handle = self.open.lock().searches.get(&search).cloned();
-        let handle = handle
-            .ok_or_else(|| Fault::new("The search has ended", "Other searches took its place", "Search again"))?;
+        let handle = self.handle(search)?;
         let rows = handle
             .rows(first, count.min(MOST_ROWS) as usize, PREVIEW_BYTES)
             .map_err(|error| Fault::of_read("The messages were not read", &error))?;
         Ok(HistoryPage { progress: progress(search, &handle)?, first, rows: rows.iter().map(messages::row).collect() })
+    }
+
+    /// How what a search has found spreads over time.
+    ///
+    /// # Errors
+    /// Where the search is closed, or the history can't be read.
+    pub fn histogram(
+        &self,
+        search: u64,
+        from: Option<f64>,
+        to: Option<f64>,
+        slots: u32,
+    ) -> Result<Option<HistoryHistogram>, Fault> {
+        histogram::of_search(&*self.handle(search)?, from, to, slots)
+            .map_err(|error| Fault::of_read("The times were not read", &error))
+    }
+
+    fn handle(&self, search: u64) -> Result<Arc<SearchHandle>, Fault> {
+        let handle = self.open.lock().searches.get(&search).cloned();
+        handle.ok_or_else(|| Fault::new("The search has ended", "Other searches took its place", "Search again"))
     }
 
     /// Ends a search.
@@ -97,12 +115,20 @@ fn search_of(query: &HistoryQuery) -> Result<Search, Fault> {
             Fault::new("The topic filter is not valid", error, action)
         })?),
     };
+    let qos = match query.qos {
+        None => None,
+        Some(level) => Some(QoS::from_level(level).ok_or_else(|| {
+            Fault::new("The search did not begin", format!("There is no QoS {level}"), "Choose QoS 0, 1 or 2")
+        })?),
+    };
     Ok(Search {
         filter,
         client: (!query.client.is_empty()).then(|| query.client.clone()),
         text: query.text.clone(),
         from: query.from.map(timestamp),
         to: query.to.map(timestamp),
+        qos,
+        retain: query.retain,
         ..Search::default()
     })
 }

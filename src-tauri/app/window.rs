@@ -88,6 +88,7 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             clients::disconnect_client,
             history::history_open,
             history::history_page,
+            history::history_histogram,
             history::history_close,
             retained::retained_rows,
             retained::retained_message,

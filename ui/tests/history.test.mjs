@@ -101,6 +101,22 @@ export const tests = {
     await page.getByText(/^Write a time such as/).waitFor();
   },
 
+  "QoS and retained narrow the search": async (open) => {
+    const page = await history(open);
+    await page.getByRole("combobox", { name: "QoS" }).selectOption("1");
+    await page.getByRole("combobox", { name: "Retained" }).selectOption("Retained");
+    await until("only retained messages of QoS 1 are listed", () =>
+      page.evaluate(async () => {
+        const { progress } = window.nightjar.keep("history");
+        if (!progress?.done) return false;
+        const { rows } = await window.nightjar.host.historyPage(progress.search, 0, 200);
+        return rows.length > 0 && rows.every(({ qos, retain }) => qos === 1 && retain);
+      }),
+    );
+    await page.getByRole("button", { name: "Clear all" }).click();
+    assert.equal(await page.getByRole("combobox", { name: "QoS" }).inputValue(), "any");
+  },
+
   "nothing found says what to do": async (open) => {
     const page = await history(open);
     await page.field("Topic filter").fill("no/such/topic");
@@ -140,6 +156,12 @@ export const tests = {
       () => window.nightjar.keep("history").total / window.nightjar.vitals.data.history_messages,
     );
     assert.ok(Math.abs(share - 0.25) < 0.03, `a quarter of the time holds ${share} of the messages`);
+    await page.getByRole("button", { name: "Back to the wider time" }).click();
+    await until(
+      "all of the time is there again",
+      async () => (await page.getByRole("button", { name: "Any time", pressed: true }).count()) === 1,
+    );
+    assert.equal(await page.getByRole("button", { name: "Back to the wider time" }).count(), 0);
   },
 
   "newer messages wait until they are asked for": async (open) => {

@@ -15,6 +15,10 @@ pub struct HistoryQuery {
     pub text: String,
     pub from: Option<f64>,
     pub to: Option<f64>,
+    /// 0, 1 or 2.
+    pub qos: Option<u8>,
+    /// Whether it was published to be retained.
+    pub retain: Option<bool>,
 }
 
 /// A search that runs, or has run: its rows can be asked for from any position, newest first.
@@ -39,4 +43,14 @@ pub struct HistoryPage {
     pub progress: HistoryProgress,
     pub first: u64,
     pub rows: Vec<MessageRow>,
+}
+
+/// How what a search found spreads over a time.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[ts(export)]
+pub struct HistoryHistogram {
+    pub from: f64,
+    pub to: f64,
+    /// Messages in equal parts of that time, the oldest first.
+    pub counts: Vec<u64>,
 }

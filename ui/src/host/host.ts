@@ -8,6 +8,7 @@ import type { ClientDetail } from "./types/ClientDetail";
 import type { ClientQuery } from "./types/ClientQuery";
 import type { ClientRows } from "./types/ClientRows";
 import type { Found } from "./types/Found";
+import type { HistoryHistogram } from "./types/HistoryHistogram";
 import type { HistoryPage } from "./types/HistoryPage";
 import type { HistoryProgress } from "./types/HistoryProgress";
 import type { HistoryQuery } from "./types/HistoryQuery";
@@ -54,6 +55,13 @@ export interface Host {
 
   historyOpen(query: HistoryQuery): Promise<HistoryProgress>;
   historyPage(search: number, first: number, count: number): Promise<HistoryPage>;
+  /** Between the bounds, else from the oldest to the newest that was found; null where that is no time. */
+  historyHistogram(
+    search: number,
+    from: number | null,
+    to: number | null,
+    slots: number,
+  ): Promise<HistoryHistogram | null>;
   historyClose(search: number): Promise<void>;
 
   retainedRows(query: RetainedQuery): Promise<RetainedRows>;

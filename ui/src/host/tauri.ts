@@ -34,6 +34,7 @@ export const tauri: Host = {
 
   historyOpen: (query) => call("history_open", { query }),
   historyPage: (search, first, count) => call("history_page", { search, first, count }),
+  historyHistogram: (search, from, to, slots) => call("history_histogram", { search, from, to, slots }),
   historyClose: (search) => call("history_close", { search }),
 
   retainedRows: (query) => call("retained_rows", { query }),

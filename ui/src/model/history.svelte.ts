@@ -6,27 +6,17 @@ import { asFault } from "../host/fault";
 import { Feed } from "../host/feed.svelte";
 import type { Host } from "../host/host";
 import type { Fault } from "../host/types/Fault";
+import type { HistoryHistogram } from "../host/types/HistoryHistogram";
 import type { HistoryPage } from "../host/types/HistoryPage";
 import type { HistoryProgress } from "../host/types/HistoryProgress";
 import type { HistoryQuery } from "../host/types/HistoryQuery";
 import type { MessageDetail } from "../host/types/MessageDetail";
 import type { MessageRow } from "../host/types/MessageRow";
-import { time } from "../lib/format";
 import { Pages } from "../lib/pages";
-import { profile, samplePositions } from "../lib/profile";
-import { filterError } from "../lib/topicfilter";
-import { parseWhen, WHEN_EXAMPLES } from "../lib/when";
 import type { App } from "./app.svelte";
 import { Inspected } from "./inspected.svelte";
+import { Wanted, type Range, type Span } from "./wanted.svelte";
 
-export type Range = "any" | "5 min" | "1 h" | "24 h" | "7 d" | "custom";
-
-const LENGTHS: Record<Exclude<Range, "any" | "custom">, number> = {
-  "5 min": 300_000,
-  "1 h": 3_600_000,
-  "24 h": 86_400_000,
-  "7 d": 7 * 86_400_000,
-};
 const PAGE = 100;
 const KEPT_PAGES = 80;
 const MARGIN = 40;
@@ -34,27 +24,14 @@ const MARGIN = 40;
 const TYPING = 350;
 /** A finished search is asked only what is newer. */
 const DONE_PERIOD = 1000;
-const SAMPLES = 160;
+/** Bars of the histogram. */
 const SLOTS = 120;
-
-/** When the rows are from, and how many of them in each slot. */
-export interface Profile {
-  from: number;
-  to: number;
-  counts: number[];
-}
 
 export class History {
   readonly feed: Feed<void>;
   readonly inspected: Inspected<number>;
 
-  filter = $state("");
-  client = $state("");
-  text = $state("");
-  range = $state<Range>("any");
-  from = $state("");
-  to = $state("");
-
+  readonly wanted = new Wanted();
   progress = $state.raw<HistoryProgress | undefined>(undefined);
   fault = $state.raw<Fault | undefined>(undefined);
   /** The user cancelled it: what was found and fetched stays, the rest is not there. */
@@ -62,33 +39,22 @@ export class History {
   /** When the search began, which is where its newest row may be from. */
   searchedAt = $state(0);
   selected = $state(-1);
-  profile = $state.raw<Profile | undefined>(undefined);
+  histogram = $state.raw<HistoryHistogram | undefined>(undefined);
+  /** The times that were chosen before the one that was chosen on the histogram, the last one last. */
+  wider = $state.raw<readonly Span[]>([]);
   inspectorWidth = $state(348);
 
   // Before the derivations that read it.
   #kept = $state(0);
 
-  readonly filterError = $derived(this.filter === "" ? undefined : (filterError(this.filter) ?? undefined));
-  readonly fromError = $derived(this.range === "custom" ? this.#timeError(this.from) : undefined);
-  readonly toError = $derived.by(() => {
-    if (this.range !== "custom") return undefined;
-    const error = this.#timeError(this.to);
-    if (error !== undefined || this.fromError !== undefined) return error;
-    const [from, to] = [parseWhen(this.from), parseWhen(this.to)];
-    return from !== null && to !== null && to < from ? "This is before the beginning." : undefined;
-  });
-  readonly valid = $derived(
-    this.filterError === undefined && this.fromError === undefined && this.toError === undefined,
-  );
-  readonly narrowed = $derived(this.filter !== "" || this.client !== "" || this.text !== "" || this.range !== "any");
   readonly total = $derived(this.stopped ? this.#kept : (this.progress?.found ?? 0));
   readonly searching = $derived(this.progress !== undefined && !this.progress.done && !this.stopped);
   /** Messages since the search that it could not see; of no interest where it ends in the past. */
-  readonly newer = $derived(
-    this.range === "custom" && this.to.trim() !== "" ? 0 : this.stopped ? 0 : (this.progress?.newer ?? 0),
-  );
+  readonly newer = $derived(this.wanted.ends || this.stopped ? 0 : (this.progress?.newer ?? 0));
 
   #host: Host;
+  /** What the search looks for. */
+  #query: HistoryQuery = this.wanted.query();
   #pages = new Pages<MessageRow | null>(PAGE, KEPT_PAGES);
   #version = $state(0);
   #first = 0;
@@ -123,50 +89,48 @@ export class History {
     this.#typing = setTimeout(() => void this.search(), TYPING);
   }
 
+  /** Something was chosen that is not typed. */
   setRange(range: Range): void {
-    // The custom range begins as what the quick one meant.
-    if (range === "custom" && this.range !== "custom" && this.range !== "any") {
-      const now = Date.now();
-      this.from = time(now - LENGTHS[this.range], now).slice(0, -4);
-      this.to = "";
-    }
-    this.range = range;
+    this.wider = [];
+    this.wanted.setRange(range);
     void this.search();
   }
 
+  /** A span was chosen on the histogram. */
   setSpan(from: number, to: number): void {
-    const now = Date.now();
-    this.range = "custom";
-    this.from = time(from, now);
-    this.to = time(to, now);
+    this.wider = [...this.wider, this.wanted.span];
+    this.wanted.setTimes(from, to);
+    void this.search();
+  }
+
+  /** To the time that was looked at before the last span was chosen. */
+  widen(): void {
+    const before = this.wider.at(-1);
+    if (before === undefined) return;
+    this.wider = this.wider.slice(0, -1);
+    this.wanted.span = before;
     void this.search();
   }
 
   clear(): void {
-    this.filter = this.client = this.text = this.from = this.to = "";
-    this.range = "any";
-    void this.search();
+    this.open({});
   }
 
   /** Another screen sent the user here. */
   open(query: Partial<HistoryQuery>): void {
-    this.filter = query.filter ?? "";
-    this.client = query.client ?? "";
-    this.text = query.text ?? "";
-    const now = Date.now();
-    this.from = query.from == null ? "" : time(query.from, now);
-    this.to = query.to == null ? "" : time(query.to, now);
-    this.range = this.from !== "" || this.to !== "" ? "custom" : "any";
+    this.wider = [];
+    this.wanted.set(query);
     void this.search();
   }
 
   async search(): Promise<void> {
     clearTimeout(this.#typing);
-    if (!this.valid) return;
+    if (!this.wanted.valid) return;
     const run = (this.#run += 1);
     this.#close();
     try {
-      const progress = await this.#host.historyOpen(this.#query());
+      const query = this.wanted.query();
+      const progress = await this.#host.historyOpen(query);
       if (run !== this.#run) {
         void this.#host.historyClose(progress.search).catch(() => undefined);
         return;
@@ -178,7 +142,8 @@ export class History {
       this.progress = progress;
       this.fault = undefined;
       this.stopped = false;
-      this.profile = undefined;
+      this.histogram = undefined;
+      this.#query = query;
       this.deselect();
       await this.#fill();
       if (progress.done) void this.#measure();
@@ -229,22 +194,6 @@ export class History {
       else low = middle + 1;
     }
     return Math.max(0, Math.min(low, this.total - 1));
-  }
-
-  #timeError(text: string): string | undefined {
-    return text.trim() === "" || parseWhen(text) !== null ? undefined : `Write a time such as ${WHEN_EXAMPLES}.`;
-  }
-
-  #query(): HistoryQuery {
-    const custom = this.range === "custom";
-    const length = this.range === "any" || custom ? undefined : LENGTHS[this.range as keyof typeof LENGTHS];
-    return {
-      filter: this.filter,
-      client: this.client.trim(),
-      text: this.text,
-      from: custom ? parseWhen(this.from) : length === undefined ? null : Date.now() - length,
-      to: custom ? parseWhen(this.to) : null,
-    };
   }
 
   #close(): void {
@@ -313,24 +262,17 @@ export class History {
     this.inspected.show(row?.id);
   }
 
-  /** Rows over time, from a few of them. */
+  /** What was found over time: over the time that was asked for, as far as it was said. */
   async #measure(): Promise<void> {
-    const run = this.#run;
-    const { total } = this;
-    if (total < 2) return;
-    const points: [number, number][] = [];
+    const { progress } = this;
+    if (progress === undefined) return;
+    const { from, to } = this.#query;
+    const until = to ?? (from === null ? null : this.searchedAt);
     try {
-      for (const position of samplePositions(total, SAMPLES)) {
-        const row = await this.#rowAt(position);
-        if (run !== this.#run) return;
-        if (row) points.push([position, row.at]);
-      }
+      const histogram = await this.#host.historyHistogram(progress.search, from, until, SLOTS);
+      if (progress.search === this.progress?.search) this.histogram = histogram ?? undefined;
     } catch {
       // The list itself says that the search is gone.
-      return;
     }
-    const [to, from] = [points[0]?.[1], points.at(-1)?.[1]];
-    if (from === undefined || to === undefined || to <= from) return;
-    this.profile = { from, to, counts: profile(points, SLOTS) };
   }
 }

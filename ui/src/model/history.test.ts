@@ -9,6 +9,7 @@ let total: number;
 let done: boolean;
 let opened: HistoryQuery[];
 let closed: number[];
+let asked: [search: number, from: number | null, to: number | null][];
 let pages: number;
 let refusal: unknown;
 /** Of the oldest messages, so many are gone. */
@@ -28,6 +29,7 @@ const progress = (search: number): HistoryProgress => ({
 beforeEach(() => {
   stage();
   [total, done, opened, closed, pages, refusal, pruned] = [2_000_000, true, [], [], 0, undefined, 0];
+  asked = [];
   const host = hostOf({
     historyOpen: async (query) => {
       if (refusal) throw refusal;
@@ -43,6 +45,10 @@ beforeEach(() => {
         first,
         rows: Array.from({ length }, (_, i) => messageRow(total - first - i)),
       };
+    },
+    historyHistogram: async (search, from, to, slots) => {
+      asked.push([search, from, to]);
+      return { from: from ?? 1, to: to ?? 2, counts: Array<number>(slots).fill(total / slots) };
     },
     historyClose: async (search) => void closed.push(search),
     message: async (id) => messageDetail(id),
@@ -80,12 +86,12 @@ test("a moment is found among two million in some twenty questions", async () =>
 
 test("a new search closes the one before, and what is wrong is not searched", async () => {
   await history.search();
-  history.filter = "a/#/b";
+  history.wanted.filter = "a/#/b";
   history.typed();
   await settle();
-  expect(history.filterError).toMatch(/only at the end/);
+  expect(history.wanted.filterError).toMatch(/only at the end/);
   expect(opened.length).toBe(1);
-  history.filter = "a/#";
+  history.wanted.filter = "a/#";
   history.typed();
   history.typed();
   await settle();
@@ -101,14 +107,14 @@ test("times from fields", async () => {
   expect(opened.at(-1)!.to).toBeNull();
   expect(Math.abs(Date.now() - 3_600_000 - opened.at(-1)!.from!)).toBeLessThan(2000);
   history.setRange("custom");
-  expect(history.from).toMatch(/^15:00:0/);
-  history.to = "14:00";
-  expect(history.toError).toMatch(/before the beginning/);
-  expect(history.valid).toBe(false);
-  history.to = "soon";
-  expect(history.toError).toMatch(/Write a time/);
-  history.from = "14:00";
-  history.to = "15:30";
+  expect(history.wanted.from).toMatch(/^15:00:0/);
+  history.wanted.to = "14:00";
+  expect(history.wanted.toError).toMatch(/before the beginning/);
+  expect(history.wanted.valid).toBe(false);
+  history.wanted.to = "soon";
+  expect(history.wanted.toError).toMatch(/Write a time/);
+  history.wanted.from = "14:00";
+  history.wanted.to = "15:30";
   await history.search();
   expect(opened.at(-1)!.from).toBe(new Date(2026, 10, 22, 14, 0).getTime());
   expect(opened.at(-1)!.to).toBe(new Date(2026, 10, 22, 15, 30).getTime());
@@ -141,12 +147,48 @@ test("a refused search says why", async () => {
   expect(history.fault).toBeUndefined();
 });
 
-test("the histogram counts every row once", async () => {
+test("the histogram is of the time that was asked for, once the search is done", async () => {
+  done = false;
   await history.search();
   await settle();
-  const { counts, from, to } = history.profile!;
-  expect(counts.reduce((a, b) => a + b, 0)).toBeCloseTo(2_000_000, 0);
-  expect([from, to]).toEqual([messageRow(1).at, messageRow(2_000_000).at]);
+  expect([history.histogram, asked]).toEqual([undefined, []]);
+  done = true;
+  await settle();
+  expect(asked).toEqual([[1, null, null]]);
+  expect(history.histogram?.counts.reduce((a, b) => a + b, 0)).toBeCloseTo(2_000_000, 0);
+  history.setRange("1 h");
+  await settle();
+  const [search, from, to] = asked[1]!;
+  expect([search, to! - from!]).toEqual([2, 3_600_000]);
+});
+
+test("a span of the histogram narrows the time, step by step, and each step goes back", async () => {
+  vi.setSystemTime(new Date(2026, 10, 22, 16, 0));
+  history.setRange("24 h");
+  const at = (hour: number, minute = 0) => new Date(2026, 10, 22, hour, minute).getTime();
+  history.setSpan(at(10), at(14));
+  history.setSpan(at(11), at(11, 30));
+  await settle();
+  expect([opened.at(-1)!.from, opened.at(-1)!.to]).toEqual([at(11), at(11, 30)]);
+  history.widen();
+  await settle();
+  expect([opened.at(-1)!.from, opened.at(-1)!.to]).toEqual([at(10), at(14)]);
+  history.widen();
+  expect([history.wanted.range, history.wider]).toEqual(["24 h", []]);
+  history.setSpan(at(10), at(14));
+  history.setRange("5 min");
+  expect(history.wider).toEqual([]);
+});
+
+test("QoS and retained are asked for as they are chosen", async () => {
+  history.wanted.qos = "0";
+  history.wanted.retain = "no";
+  await history.search();
+  expect(opened.at(-1)).toMatchObject({ qos: 0, retain: false });
+  expect(history.wanted.narrowed).toBe(true);
+  history.clear();
+  await settle();
+  expect(opened.at(-1)).toMatchObject({ qos: null, retain: null });
 });
 
 test("a row that was not there when it was selected is inspected when it comes", async () => {

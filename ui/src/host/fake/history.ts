@@ -3,6 +3,7 @@
 import { matches } from "../../lib/topicfilter";
 import { fault } from "./fault";
 import type { Host } from "../host";
+import type { HistoryHistogram } from "../types/HistoryHistogram";
 import type { HistoryPage } from "../types/HistoryPage";
 import type { HistoryProgress } from "../types/HistoryProgress";
 import type { HistoryQuery } from "../types/HistoryQuery";
@@ -32,9 +33,10 @@ export class FakeHistory {
   #nextSearch = 1;
   #block: Topic[];
 
-  readonly commands: Pick<Host, "historyOpen" | "historyPage" | "historyClose"> = {
+  readonly commands: Pick<Host, "historyOpen" | "historyPage" | "historyHistogram" | "historyClose"> = {
     historyOpen: async (query) => this.open(query),
     historyPage: async (search, first, count) => this.page(search, first, count),
+    historyHistogram: async (search, from, to, slots) => this.histogram(search, from, to, slots),
     historyClose: async (search) => this.close(search),
   };
 
@@ -65,7 +67,8 @@ export class FakeHistory {
   }
 
   open(query: HistoryQuery): HistoryProgress {
-    const everything = !query.filter && !query.client && !query.text && query.from === null && query.to === null;
+    const { filter, client, text, ...rest } = query;
+    const everything = !filter && !client && !text && Object.values(rest).every((wanted) => wanted === null);
     const newest = this.newest;
     const search: Search = {
       query,
@@ -81,13 +84,40 @@ export class FakeHistory {
   }
 
   page(number: number, first: number, count: number): HistoryPage {
-    const search = this.#searches.get(number);
-    if (!search) throw fault("The search is gone", `Search ${number} was closed`, "Search again");
+    const search = this.#search(number);
     const found = search.found?.length ?? search.newest;
     const rows = Array.from({ length: Math.max(0, Math.min(count, found - first)) }, (_, i) =>
       this.row(search.found ? search.found[first + i]! : search.newest - first - i),
     );
     return { progress: this.#progress(number, search), first, rows };
+  }
+
+  histogram(number: number, from: number | null, to: number | null, slots: number): HistoryHistogram | null {
+    const search = this.#search(number);
+    const found = search.found?.length ?? search.newest;
+    if (found === 0) return null;
+    const at = (position: number) => this.place(search.found ? search.found[position]! : search.newest - position).at;
+    const [begin, end] = [from ?? at(found - 1), to ?? at(0)];
+    if (begin >= end) return null;
+    /** How many are not older. */
+    const since = (moment: number) => {
+      let [low, high] = [0, found];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (at(middle) >= moment) low = middle + 1;
+        else high = middle;
+      }
+      return low;
+    };
+    const bounds = Array.from({ length: slots + 1 }, (_, i) => since(begin + ((end - begin) * i) / slots));
+    bounds[slots] = since(end + 1);
+    return { from: begin, to: end, counts: bounds.slice(1).map((bound, i) => bounds[i]! - bound) };
+  }
+
+  #search(number: number): Search {
+    const search = this.#searches.get(number);
+    if (!search) throw fault("The search is gone", `Search ${number} was closed`, "Search again");
+    return search;
   }
 
   close(number: number): void {
@@ -124,7 +154,10 @@ export class FakeHistory {
       let hit = topicHit.get(topic);
       if (hit === undefined) {
         hit =
-          (!query.filter || matches(query.filter, topic.path)) && (!query.client || topic.publisher === query.client);
+          (!query.filter || matches(query.filter, topic.path)) &&
+          (!query.client || topic.publisher === query.client) &&
+          (query.qos === null || topic.qos === query.qos) &&
+          (query.retain === null || (topic.rate === 0 && topic.retained) === query.retain);
         topicHit.set(topic, hit);
       }
       if (!hit) continue;

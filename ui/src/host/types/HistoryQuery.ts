@@ -15,4 +15,12 @@ client: string,
 /**
  * Text that the payload contains; case does not matter for ASCII letters.
  */
-text: string, from: number | null, to: number | null, };
+text: string, from: number | null, to: number | null, 
+/**
+ * 0, 1 or 2.
+ */
+qos: number | null, 
+/**
+ * Whether it was published to be retained.
+ */
+retain: boolean | null, };
