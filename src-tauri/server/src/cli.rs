@@ -12,6 +12,7 @@ use nightjar_broker::Access;
 use nightjar_store::Durability;
 use tracing_subscriber::EnvFilter;
 
+use crate::care_cli::{self, CareCommand};
 use crate::{Server, Settings, StartOptions, default_data_directory};
 
 /// An MQTT broker that keeps every message.
@@ -19,7 +20,7 @@ use crate::{Server, Settings, StartOptions, default_data_directory};
 #[command(version)]
 struct Arguments {
     /// The directory with nightjar.toml and nightjar.db; made if it is missing
-    #[arg(long, value_name = "DIR", env = "NIGHTJAR_DATA_DIR")]
+    #[arg(long, value_name = "DIR", env = "NIGHTJAR_DATA_DIR", global = true)]
     data_dir: Option<PathBuf>,
 
     /// An address to listen at, such as 127.0.0.1:1883 or [::]:1883; may be repeated; port 0 takes a free one
@@ -37,6 +38,10 @@ struct Arguments {
     /// The settings, in the place of nightjar.toml in the data directory
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Without one, the broker runs
+    #[command(subcommand)]
+    command: Option<CareCommand>,
 }
 
 /// Runs the broker until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 where it could not start, 2 for a wrong
@@ -70,7 +75,10 @@ fn announce(address: SocketAddr) {
     println!("listening on mqtt://{address}");
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<()> {
+fn run(mut arguments: Arguments) -> anyhow::Result<()> {
+    if let Some(command) = arguments.command.take() {
+        return care_cli::run(command, &arguments.data_dir.unwrap_or_else(default_data_directory));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

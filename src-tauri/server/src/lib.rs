@@ -3,7 +3,9 @@
 pub mod cli;
 
 mod addresses;
+mod care_cli;
 mod error;
+mod history_settings;
 mod limit_settings;
 mod quantity;
 mod server;
@@ -11,5 +13,6 @@ mod settings;
 
 pub use addresses::network_addresses;
 pub use error::{SettingsError, StartError};
+pub use history_settings::HistorySettings;
 pub use server::{ListenerState, Server, StartOptions};
 pub use settings::{Settings, WindowSettings, default_data_directory};

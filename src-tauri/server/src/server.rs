@@ -48,7 +48,12 @@ impl Server {
     /// [`StartError`]: each says what happened, why, and what to do.
     pub async fn start(options: StartOptions) -> Result<Self, StartError> {
         let StartOptions { data_directory, settings, listen } = options;
-        let store_options = nightjar_store::Options::new(&data_directory).durability(settings.durability);
+        let store_options = nightjar_store::Options {
+            durability: settings.durability,
+            keeping: settings.history.keeping.clone(),
+            on_overload: settings.history.on_overload,
+            ..nightjar_store::Options::new(&data_directory)
+        };
         let opened = tokio::task::spawn_blocking(move || Store::open(&store_options)).await;
         let Opened { store, kept, set_aside } = match opened {
             Ok(opened) => opened?,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::SettingsError;
+use crate::history_settings::{self, HistorySettings, HistoryTable};
 use crate::limit_settings::{self, Fault, LimitsTable};
 
 /// The settings of a data directory.
@@ -24,6 +25,8 @@ pub struct Settings {
     pub durability: Durability,
     /// `[limits]`: what clients may ask of the broker.
     pub limits: Limits,
+    /// `[history]`: what is kept for how long.
+    pub history: HistorySettings,
     /// `[window]`: what the user set about the window.
     pub window: WindowSettings,
 }
@@ -51,6 +54,7 @@ impl Default for Settings {
             port: 1883,
             durability: Durability::default(),
             limits: Limits::default(),
+            history: HistorySettings::default(),
             window: WindowSettings::default(),
         }
     }
@@ -64,6 +68,7 @@ struct File {
     port: Option<u16>,
     durability: Option<DurabilityName>,
     limits: LimitsTable,
+    history: HistoryTable,
     window: WindowSettings,
 }
 
@@ -117,6 +122,8 @@ impl Settings {
         })?;
         let limits =
             limit_settings::read(&parsed.limits).map_err(|Fault { span, problem }| invalid(span.start, problem))?;
+        let history =
+            history_settings::read(parsed.history).map_err(|Fault { span, problem }| invalid(span.start, problem))?;
         let defaults = Self::default();
         Ok(Self {
             access: match parsed.access {
@@ -130,6 +137,7 @@ impl Settings {
                 Some(DurabilityName::None) => Durability::None,
             },
             limits,
+            history,
             window: parsed.window,
         })
     }

@@ -54,7 +54,7 @@ impl Directory {
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.path.join(DATABASE)
+        database_in(&self.path)
     }
 
     /// Makes the database file if it is missing, and closes it to others. SQLite gives what it puts beside it the same
@@ -119,6 +119,11 @@ impl Directory {
         let size = |file: &Path| fs::metadata(file).map_or(0, |metadata| metadata.len());
         size(&database) + size(&beside(&database, "-wal"))
     }
+}
+
+/// Where the database of a data directory is.
+pub(crate) fn database_in(directory: &Path) -> PathBuf {
+    directory.join(DATABASE)
 }
 
 fn beside(database: &Path, companion: &str) -> PathBuf {

@@ -110,21 +110,7 @@ impl Ledger {
         self.tail.begin(segment_of(first.unwrap_or(next)) * SEGMENT);
         let Some(first) = first else { return Ok(()) };
         for ids in segments(&(first..=next - 1)) {
-            {
-                let mut select = self
-                    .connection
-                    .prepare_cached("SELECT id, topic_id, client_id FROM message WHERE id BETWEEN ?1 AND ?2")?;
-                let mut rows = select.query((ids.start(), ids.end()))?;
-                while let Some(row) = rows.next()? {
-                    let (id, topic, client) = row.try_into()?;
-                    self.entries.push(Entry { topic, client });
-                    self.tail.extend(id, self.entries.drain(..));
-                }
-            }
-            if *ids.end() == next - 1 {
-                // Ids that were given to messages which are gone count for the segment.
-                self.tail.extend(next, []);
-            }
+            self.tail.read(&self.connection, ids)?;
             self.seal()?;
         }
         Ok(())

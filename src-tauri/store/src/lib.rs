@@ -3,6 +3,7 @@
 //! Records go into a queue ([`Store`] implements the broker's `Journal`); one thread takes them out, commits them in
 //! batches, and tells how far it is. Whoever reads has connections of their own, so that neither waits for the other.
 
+mod care;
 mod checkpoint;
 mod directory;
 mod error;
@@ -26,6 +27,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use care::{Archive, CareError, ExportFormat, Imported, SqlValue};
 pub use directory::SetAside;
 pub use error::{OpenError, ReadError, Unkept};
 pub use history::{
@@ -34,6 +36,7 @@ pub use history::{
 };
 pub use json::{JsonCondition, JsonPath, JsonPathError};
 pub use keeping::{Bounds, Keep, Keeping, KeepingRule};
+pub use moment::parse_time;
 pub use open::Kept;
 pub use options::{Durability, OnOverload, Options, UnknownDurability, UnknownOnOverload};
 pub use store::{Opened, Statistics, Store};

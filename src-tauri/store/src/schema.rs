@@ -112,6 +112,46 @@ const MIGRATIONS: &[&str] = &["
         events INTEGER NOT NULL,
         reason TEXT NOT NULL
     );
+", "
+    -- For people who read the file with SQL: names instead of numbers, times as text in UTC, payloads as text too.
+    CREATE VIEW messages AS
+        SELECT message.id,
+               strftime('%Y-%m-%d %H:%M:%f', time_us / 1000000.0, 'unixepoch') AS time,
+               topic.name AS topic,
+               client.name AS client,
+               qos, retain, matched,
+               length(payload) AS size,
+               CAST(payload AS TEXT) AS text,
+               payload
+        FROM message JOIN topic ON topic.id = topic_id JOIN client ON client.id = client_id;
+    CREATE VIEW events AS
+        SELECT event.id,
+               strftime('%Y-%m-%d %H:%M:%f', time_us / 1000000.0, 'unixepoch') AS time,
+               client.name AS client,
+               kind, detail
+        FROM event LEFT JOIN client ON client.id = client_id;
+    CREATE VIEW retained_messages AS
+        SELECT topic.name AS topic,
+               strftime('%Y-%m-%d %H:%M:%f', time_us / 1000000.0, 'unixepoch') AS since,
+               client.name AS client,
+               qos,
+               length(payload) AS size,
+               CAST(payload AS TEXT) AS text,
+               payload
+        FROM retained
+        JOIN (SELECT * FROM message UNION ALL SELECT * FROM held) AS message ON message.id = retained.message_id
+        JOIN topic ON topic.id = retained.topic_id
+        JOIN client ON client.id = message.client_id;
+    CREATE VIEW topics AS
+        SELECT topic.name AS topic,
+               topic.messages,
+               strftime('%Y-%m-%d %H:%M:%f', time_us / 1000000.0, 'unixepoch') AS last_message
+        FROM topic LEFT JOIN message ON message.id = topic.last_message;
+    CREATE VIEW gaps AS
+        SELECT strftime('%Y-%m-%d %H:%M:%f', from_us / 1000000.0, 'unixepoch') AS since,
+               strftime('%Y-%m-%d %H:%M:%f', to_us / 1000000.0, 'unixepoch') AS until,
+               messages, events, reason
+        FROM gap;
 "];
 
 /// What a file that SQLite can open turns out to be.
@@ -136,6 +176,11 @@ pub(crate) fn origin(connection: &Connection) -> rusqlite::Result<Origin> {
         (0, 0) => Origin::Empty,
         _ => Origin::Foreign,
     })
+}
+
+/// Whether it has all that this program expects.
+pub(crate) fn is_newest(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(version(connection)? == VERSION)
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i32> {

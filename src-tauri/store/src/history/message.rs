@@ -6,6 +6,7 @@ use nightjar_broker::{ClientIdentifier, Message, Timestamp};
 use nightjar_mqtt::{PublishProperties, QoS, TopicName};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
+use super::time_travel::read_all;
 use crate::postings::Owner;
 use crate::{ReadError, Store, properties};
 
@@ -130,20 +131,17 @@ pub(crate) fn by_id(connection: &Connection) -> rusqlite::Result<CachedStatement
     connection.prepare_cached(&format!("{SELECT} WHERE message.id = ?2"))
 }
 
+/// A message that a topic retains, and the history has let go of.
+pub(super) fn read_held(connection: &Connection, id: i64, limit: usize) -> rusqlite::Result<Option<StoredMessage>> {
+    let mut select = connection.prepare_cached(SELECT_HELD)?;
+    Ok(select.query_row([id], |row| read(connection, row, limit)).optional()?.flatten())
+}
+
 impl Store {
     /// A message of the history, or one that a topic retains, with at most `limit` bytes of its payload.
     pub fn message(&self, id: MessageId, limit: usize) -> Result<Option<StoredMessage>, ReadError> {
         let reader = self.shared.readers.reader()?;
-        let found =
-            by_id(&reader)?.query_row((read_with_row(limit), id.row()), |row| read(&reader, row, limit)).optional()?;
-        let found = match found {
-            Some(found) => found,
-            None => {
-                let mut select = reader.prepare_cached(SELECT_HELD)?;
-                select.query_row([id.row()], |row| read(&reader, row, limit)).optional()?.flatten()
-            }
-        };
-        Ok(found)
+        Ok(read_all(&reader, &[id.row()], limit)?.pop())
     }
 
     /// The message before it on the same topic.

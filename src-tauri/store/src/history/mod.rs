@@ -9,6 +9,7 @@ mod histogram;
 mod message;
 mod search;
 mod series;
+mod time_travel;
 mod topic;
 mod walk;
 
@@ -20,3 +21,5 @@ pub use series::{SeriesHandle, SeriesPoint, SeriesProgress, SeriesQuery};
 pub use topic::TopicMessages;
 
 pub(crate) use message::{beginning, read_message};
+pub(crate) use time_travel::{read_all, retained_at};
+pub(crate) use walk::{Stop, Visitor, Walk};

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use nightjar_broker::Timestamp;
 use nightjar_mqtt::{QoS, TopicFilter};
 use parking_lot::{Condvar, Mutex};
-use rusqlite::OptionalExtension;
 
 use super::found::Found;
-use super::message::{StoredMessage, by_id, read, read_with_row};
+use super::message::StoredMessage;
+use super::time_travel::{read_all, retained_at};
 use super::walk::{Stop, Visitor, Walk};
 use crate::store::Shared;
 use crate::{JsonCondition, ReadError, Store};
@@ -36,6 +36,9 @@ pub struct Search {
     pub retain: Option<bool>,
     /// What a value in a payload that is JSON must be.
     pub json: Option<JsonCondition>,
+    /// Find what topics retained at that time instead: of the other fields, only the filter counts then, and the newest
+    /// comes first.
+    pub retained_at: Option<Timestamp>,
     pub order: Order,
 }
 
@@ -114,7 +117,7 @@ impl Store {
             cancelled: AtomicBool::new(false),
             newest,
             limit,
-            order: search.order,
+            order: if search.retained_at.is_some() { Order::NewestFirst } else { search.order },
         });
         let shared = Arc::clone(&self.shared);
         let task = (Arc::clone(&state), Arc::clone(&shared));
@@ -198,13 +201,7 @@ impl SearchHandle {
     pub fn rows(&self, first: u64, count: usize, limit: usize) -> Result<Vec<StoredMessage>, ReadError> {
         let ids = self.ids_at(first, count);
         let reader = self.shared.readers.reader()?;
-        let mut select = by_id(&reader)?;
-        let mut rows = Vec::with_capacity(ids.len());
-        for id in ids {
-            let found = select.query_row((read_with_row(limit), id), |row| read(&reader, row, limit));
-            rows.extend(found.optional()?.flatten());
-        }
-        Ok(rows)
+        read_all(&reader, &ids, limit)
     }
 }
 
@@ -279,8 +276,14 @@ impl Visitor for Finder<'_> {
 
 fn run(search: &Search, state: &State, shared: &Shared, first: i64) -> Result<(), Stop> {
     let reader = shared.readers.reader()?;
-    let Some(walk) = Walk::new(&reader, shared, search, &(first..=state.newest))? else { return Ok(()) };
     let mut finder = Finder { state, order: search.order, fresh: Vec::new(), shown: Instant::now(), first_hit: true };
-    walk.run(&mut finder)?;
+    if let Some(at) = search.retained_at {
+        finder.order = Order::NewestFirst;
+        retained_at(&reader, &(first..=state.newest), search.filter.as_ref(), at, &mut finder)?;
+    } else {
+        let postings = shared.postings(&reader);
+        let Some(walk) = Walk::new(&reader, postings, search, &(first..=state.newest))? else { return Ok(()) };
+        walk.run(&mut finder)?;
+    }
     finder.show(None)
 }

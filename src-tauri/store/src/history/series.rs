@@ -161,7 +161,7 @@ impl Drop for SeriesHandle {
 fn run(search: &Search, path: &JsonPath, state: &State, shared: &Shared) -> Result<(), Stop> {
     let reader = shared.readers.reader()?;
     let (first, last) = shared.extent();
-    let Some(walk) = Walk::new(&reader, shared, search, &(first..=last))? else { return Ok(()) };
+    let Some(walk) = Walk::new(&reader, shared.postings(&reader), search, &(first..=last))? else { return Ok(()) };
     let mut adder = Adder { path, state, fresh: Vec::new(), without_number: 0, shown: Instant::now() };
     walk.run(&mut adder)?;
     adder.show(1.0);

@@ -11,16 +11,18 @@ use super::contains::Needle;
 use super::search::{Order, Search};
 use crate::JsonCondition;
 use crate::postings::{Owner, Postings, TopicSet, segments};
-use crate::store::Shared;
 
 /// How long one statement reads. It holds its view of the database for that long, and the log can't be cut meanwhile.
 const STEP: Duration = Duration::from_millis(200);
 /// Rows after which the visitor is told how far the walk is.
 const TELL: u32 = 256;
 
+/// Candidates that are read rather than looked for among those with RETAIN.
+const FEW: usize = 64;
+
 /// Why a walk ends before it has seen everything.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     Cancelled,
     Enough,
     Failed(rusqlite::Error),
@@ -33,7 +35,7 @@ impl From<rusqlite::Error> for Stop {
 }
 
 /// Who is shown what the walk finds, in order.
-pub(super) trait Visitor {
+pub(crate) trait Visitor {
     /// Whether it is shown every message with [`Self::message`], which reads them all.
     const READS: bool;
 
@@ -49,7 +51,7 @@ pub(super) trait Visitor {
 
 /// A search, as the tables see it.
 #[derive(Debug)]
-pub(super) struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     connection: &'a Connection,
     postings: Postings<'a>,
     order: Order,
@@ -89,9 +91,9 @@ impl Wanted {
 
 impl<'a> Walk<'a> {
     /// Looks up what the search names; `None` where the history does not know it, so that nothing is found.
-    pub(super) fn new(
+    pub(crate) fn new(
         connection: &'a Connection,
-        shared: &'a Shared,
+        postings: Postings<'a>,
         search: &Search,
         bounds: &RangeInclusive<i64>,
     ) -> rusqlite::Result<Option<Self>> {
@@ -118,12 +120,11 @@ impl<'a> Walk<'a> {
             stretches.reverse();
         }
         let total = stretches.iter().map(Stretch::len).sum();
-        let postings = shared.postings(connection);
         Ok(Some(Self { connection, postings, order: search.order, wanted, topics, client, stretches, total }))
     }
 
     /// Shows the visitor all that is wanted.
-    pub(super) fn run<V: Visitor>(&self, visitor: &mut V) -> Result<(), Stop> {
+    pub(crate) fn run<V: Visitor>(&self, visitor: &mut V) -> Result<(), Stop> {
         let mut before = 0;
         for stretch in &self.stretches {
             let mut windows: Vec<_> = segments(&stretch.ids).collect();
@@ -180,15 +181,7 @@ impl<'a> Walk<'a> {
     fn candidates(&self, window: &RangeInclusive<i64>) -> rusqlite::Result<Option<Vec<i64>>> {
         let mut ids = Vec::new();
         match (&self.topics, self.client) {
-            (None, None) if self.wanted.retain == Some(true) => {
-                let mut select = self.connection.prepare_cached(
-                    "SELECT id FROM message INDEXED BY message_retain WHERE retain AND id BETWEEN ?1 AND ?2",
-                )?;
-                let mut rows = select.query((window.start(), window.end()))?;
-                while let Some(row) = rows.next()? {
-                    ids.push(row.get(0)?);
-                }
-            }
+            (None, None) if self.wanted.retain == Some(true) => return Ok(Some(self.retained(window)?)),
             (None, None) => return Ok(None),
             (Some(topics), None) => self.of_topics(topics, window, &mut ids)?,
             (None, Some(client)) => self.postings.collect(Owner::Client(client), window, &mut ids)?,
@@ -201,7 +194,20 @@ impl<'a> Walk<'a> {
                 ids.retain(|id| of_client.binary_search(id).is_ok());
             }
         }
+        if self.wanted.retain == Some(true) && ids.len() > FEW {
+            let retained = self.retained(window)?;
+            ids.retain(|id| retained.binary_search(id).is_ok());
+        }
         Ok(Some(ids))
+    }
+
+    /// The messages of a window that were published with RETAIN, ascending.
+    fn retained(&self, window: &RangeInclusive<i64>) -> rusqlite::Result<Vec<i64>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT id FROM message INDEXED BY message_retain
+             WHERE retain AND retain = 1 AND id BETWEEN ?1 AND ?2 ORDER BY id",
+        )?;
+        select.query_map((window.start(), window.end()), |row| row.get(0))?.collect()
     }
 
     fn of_topics(&self, topics: &[i64], window: &RangeInclusive<i64>, ids: &mut Vec<i64>) -> rusqlite::Result<()> {
@@ -311,7 +317,7 @@ fn id_of(connection: &Connection, sql: &str, name: &str) -> rusqlite::Result<Opt
 }
 
 /// The topics that the filter matches, ascending; `None` for all.
-fn topics(connection: &Connection, filter: &TopicFilter) -> rusqlite::Result<Option<Vec<i64>>> {
+pub(super) fn topics(connection: &Connection, filter: &TopicFilter) -> rusqlite::Result<Option<Vec<i64>>> {
     if !filter.contains(['+', '#']) && filter.shared().is_none() {
         let id = id_of(connection, "SELECT id FROM topic WHERE name = ?1", filter)?;
         return Ok(Some(id.into_iter().collect()));

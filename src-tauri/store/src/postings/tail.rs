@@ -1,6 +1,7 @@
 use std::ops::RangeInclusive;
 
 use parking_lot::RwLock;
+use rusqlite::Connection;
 
 use super::{Owner, SEGMENT};
 
@@ -51,6 +52,20 @@ impl Tail {
             state.entries.resize(at, Entry::default());
         }
         state.entries.extend(entries);
+    }
+
+    /// Adds the messages of a range that the tables have; ids without a message are missing.
+    pub(crate) fn read(&self, connection: &Connection, ids: RangeInclusive<i64>) -> rusqlite::Result<()> {
+        let mut select =
+            connection.prepare_cached("SELECT id, topic_id, client_id FROM message WHERE id BETWEEN ?1 AND ?2")?;
+        let mut rows = select.query((ids.start(), ids.end()))?;
+        while let Some(row) = rows.next()? {
+            let (id, topic, client) = row.try_into()?;
+            self.extend(id, [Entry { topic, client }]);
+        }
+        // Ids of messages that are gone count for the segment.
+        self.extend(*ids.end() + 1, []);
+        Ok(())
     }
 
     /// Whether a segment is full.

@@ -1,5 +1,6 @@
 //! The journal through its public methods.
 
+mod care;
 mod durability;
 mod history;
 mod keeping;
@@ -8,6 +9,7 @@ mod opening;
 mod pause;
 mod searching;
 mod segments;
+mod time_travel;
 mod tree;
 
 use std::path::Path;

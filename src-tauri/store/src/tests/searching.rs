@@ -81,6 +81,7 @@ fn searches_agree_with_looking_at_each_message() {
                 qos: [None, None, Some(QoS::AtMostOnce), Some(QoS::ExactlyOnce)][round % 4],
                 retain: [None, None, Some(true), None, Some(false)][round % 5],
                 json: [None, None, None, Some("$[1] < 5000")][round % 4].map(|text| text.parse().unwrap()),
+                retained_at: None,
                 order: [Order::NewestFirst, Order::OldestFirst][round % 2],
             };
             let mut expected: Vec<i64> = (1..)
