@@ -42,7 +42,7 @@ lint: ## formatting, clippy, the window's checks, licences
 	cd ui && npm run lint
 	if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: licences not checked"; fi
 
-fuzz: ## feed the decoder nonsense for ARGS seconds (60); needs a nightly Rust and cargo-fuzz
+fuzz: ## feed decoder, session and trees nonsense, ARGS seconds each (60); needs nightly Rust and cargo-fuzz
 	@tests/setup/fuzz.sh $(ARGS)
 
 setup: ## install what run and test need, and nothing else

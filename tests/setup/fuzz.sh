@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the codec for so many seconds: `fuzz.sh [seconds]`.
+# Runs every fuzz target for so many seconds each: `fuzz.sh [seconds]`.
+#
+# What libFuzzer finds goes on from `seeds/`, which is in the repository, and gathers in `corpus/`, which is not. What
+# breaks a target lands in `artifacts/`: mend it, and copy the input to `seeds/`, where `cargo test` repeats it.
 set -euo pipefail
-cd "$(dirname "$0")/../../src-tauri/mqtt"
+cd "$(dirname "$0")/../../src-tauri"
 seconds=${1:-60}
 
 if ! cargo +nightly --version >/dev/null 2>&1; then
@@ -12,6 +15,13 @@ if ! command -v cargo-fuzz >/dev/null; then
     echo "Fuzzing needs cargo-fuzz: cargo install cargo-fuzz" >&2
     exit 1
 fi
-for target in $(cargo +nightly fuzz list); do
-    cargo +nightly fuzz run "$target" -- -max_total_time="$seconds"
+for crate in mqtt broker; do
+    for target in $(cd $crate && cargo +nightly fuzz list); do
+        echo "=== $target"
+        (
+            cd $crate
+            mkdir -p "fuzz/corpus/$target"
+            cargo +nightly fuzz run "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- -max_total_time="$seconds"
+        )
+    done
 done

@@ -21,6 +21,8 @@ mod drop_reason;
 mod entrance;
 mod event;
 mod flapping;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod handshake;
 mod housekeeping;
 mod journal;

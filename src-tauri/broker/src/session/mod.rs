@@ -268,8 +268,10 @@ impl Session {
 
     fn handle_pubrel(&mut self, acknowledgement: &Acknowledgement, actions: &mut Vec<Action>) {
         let packet_identifier = acknowledgement.packet_identifier;
+        // The client counts every PUBCOMP, also one for a message that an earlier connection brought, or that nobody
+        // knows (MQTT 5.0, 4.9 Flow Control).
+        self.link.incoming_finished();
         let reason = if self.received.remove(&packet_identifier) {
-            self.link.incoming_finished();
             ReasonCode::SUCCESS
         } else if self.link.knows_reason_codes() {
             ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
@@ -312,7 +314,7 @@ fn finish_flow(packet: &str, acknowledgement: &Acknowledgement, found: Found, ac
         Found::OtherFlow => actions.push(Action::Close(Close::violation(
             ReasonCode::PROTOCOL_ERROR,
             format!(
-                "{packet} {} does not belong to a message at that point of its way (4.3 Quality of Service levels)",
+                "{packet} {} does not belong to a message at that point of its way [MQTT 5.0 and 3.1.1, 4.3]",
                 acknowledgement.packet_identifier.value(),
             ),
         ))),

@@ -235,6 +235,16 @@ fn more_messages_than_the_receive_maximum_end_the_connection() {
 }
 
 #[test]
+fn every_pubcomp_lets_the_client_send_another_message() {
+    let mut world = World::new(ProtocolVersion::V5);
+    world.packet(publish(QoS::ExactlyOnce, 1, "a"));
+    world.packet(publish(QoS::ExactlyOnce, 2, "a"));
+    assert_eq!(world.packet(Packet::PubRel(acknowledgement(9))), ["PUBCOMP 9 92"], "of a connection before this one");
+    assert_eq!(world.packet(publish(QoS::ExactlyOnce, 3, "a")), ["take a 3"]);
+    assert_eq!(world.packet(publish(QoS::ExactlyOnce, 4, "a")), ["close 93"]);
+}
+
+#[test]
 fn below_mqtt_5_there_is_no_receive_maximum() {
     let mut world = World::new(ProtocolVersion::V311);
     for number in 1..100 {
