@@ -459,6 +459,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.card.inflight.store(self.session.inflight() as u32, Ordering::Relaxed);
         self.outbox.close();
         self.shared.pass_on(&self.outbox);
+        // What breaks the protocol may be many programs behind one name, so that the address matters.
+        let detail = match close.kind {
+            EventKind::Violation => format!("from {}: {detail}", self.card.about.lock().connection.address),
+            _ => detail,
+        };
         self.shared.record(close.kind, Some(&client), detail);
 
         // DISCONNECT may have asked for more than CONNECT got.

@@ -137,6 +137,7 @@ impl Shared {
     }
 
     pub(crate) fn record(&self, kind: EventKind, client: Option<&ClientIdentifier>, detail: String) {
+        let detail = shortened(detail);
         // A connection logs within its span, which names the client already.
         match client.filter(|_| tracing::Span::current().is_none()) {
             Some(client) => tracing::info!(client = &**client, "{}: {detail}", kind.name()),
@@ -267,6 +268,17 @@ impl Shared {
     }
 }
 
+/// A sentence of an event, cut where it quotes too much: ten Topic Filters may be 640 KB.
+fn shortened(mut detail: String) -> String {
+    const LONGEST: usize = 2_000;
+    if detail.len() > LONGEST {
+        detail.truncate(detail.floor_char_boundary(LONGEST));
+        detail.push('…');
+        detail.shrink_to_fit();
+    }
+    detail
+}
+
 fn drop_detail(reason: DropReason, count: u64, example: &str) -> String {
     let messages = if count == 1 { "message" } else { "messages" };
     format!("{count} {messages} not delivered: {} (the first on {example})", reason.name())
@@ -275,5 +287,17 @@ fn drop_detail(reason: DropReason, count: u64, example: &str) -> String {
 impl std::fmt::Debug for Shared {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Shared").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_sentence_is_cut_between_two_characters() {
+        assert_eq!(shortened("short".to_owned()), "short");
+        let long = shortened(format!("x{}", "ü".repeat(2_000)));
+        assert_eq!(long, format!("x{}…", "ü".repeat(999)));
     }
 }
