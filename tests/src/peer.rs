@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -327,6 +327,40 @@ impl Peer {
     pub fn leave(mut self) -> anyhow::Result<()> {
         self.send(&Packet::Disconnect(Disconnect::default()))?;
         self.expect_end().map(drop)
+    }
+
+    /// Where the connection comes from, as the broker sees it.
+    ///
+    /// # Errors
+    /// Where the socket is of no use any more.
+    pub fn local_address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.stream.local_addr()?)
+    }
+
+    /// Says that nothing more will come, and goes on listening.
+    ///
+    /// # Errors
+    /// None that matters: where the broker has closed the connection already, there is nothing left to say.
+    pub fn finish(&mut self) -> anyhow::Result<()> {
+        match self.stream.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() != ErrorKind::NotConnected => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes in what has come so far, and drops it.
+    ///
+    /// # Errors
+    /// Where it is no packet.
+    pub fn drain(&mut self) -> anyhow::Result<()> {
+        self.stream.set_nonblocking(true)?;
+        let mut chunk = [0; 16 * 1024];
+        while let Ok(length @ 1..) = self.stream.read(&mut chunk) {
+            self.buffer.extend_from_slice(&chunk[..length]);
+        }
+        self.stream.set_nonblocking(false)?;
+        while self.decoder.decode(&mut self.buffer)?.is_some() {}
+        Ok(())
     }
 
     /// The socket, for who goes on alone.

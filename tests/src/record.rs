@@ -78,6 +78,19 @@ impl Record {
         Ok(count.unsigned_abs())
     }
 
+    /// All events, oldest first.
+    ///
+    /// # Errors
+    /// Where the tables are not what ARCHITECTURE.md says.
+    pub fn all_events(&self) -> anyhow::Result<Vec<Event>> {
+        self.rows(
+            "SELECT client.name, event.kind, coalesce(event.detail, '')
+             FROM event LEFT JOIN client ON client.id = event.client_id WHERE event.id >= ?1 ORDER BY event.id",
+            "0",
+            |row| Ok(Event { client: row.get(0)?, kind: row.get(1)?, detail: row.get(2)? }),
+        )
+    }
+
     /// All events of a client, oldest first.
     ///
     /// # Errors

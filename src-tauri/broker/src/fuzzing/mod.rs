@@ -42,12 +42,12 @@ mod tests {
     use super::*;
 
     /// Every input that libFuzzer kept, once more.
+    #[expect(clippy::print_stdout, reason = "a failure has to say which input it was")]
     fn repeat(target: &str, run: fn(&[u8])) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
         let mut count = 0;
         for entry in fs::read_dir(&folder).expect("the seeds are in the repository") {
             let path = entry.unwrap().path();
-            // Named first, so that a failure says which it was.
             println!("{}", path.display());
             run(&fs::read(&path).unwrap());
             count += 1;
