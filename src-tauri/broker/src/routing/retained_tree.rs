@@ -89,6 +89,12 @@ impl RetainedTree {
         replaced
     }
 
+    /// Whether there is not so much as an empty level.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn is_bare(&self) -> bool {
+        self.root.children.is_empty() && self.root.entry.is_none()
+    }
+
     /// The epoch of the message that was set last.
     pub(crate) const fn epoch(&self) -> Epoch {
         self.epoch
