@@ -262,7 +262,7 @@ fn connect_a_byte_at_a_time_runs_out_of_time() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Clients that take much memory on purpose, and leave: 50,000 subscriptions with deep filters, a session full of QoS 2
+/// Clients that take much memory on purpose, and leave: 10,000 subscriptions with deep filters, a session full of QoS 2
 /// that is never released, and messages for one who does not read.
 #[test]
 fn bombs_and_floods_leave_the_memory_where_it_was() -> anyhow::Result<()> {
@@ -271,18 +271,17 @@ fn bombs_and_floods_leave_the_memory_where_it_was() -> anyhow::Result<()> {
     let mut random = Random::new(seed());
     let mut round = || -> anyhow::Result<()> {
         let mut bomb = Peer::join(broker.address(), V5, "bomb")?;
-        for identifier in 1..=50 {
+        for identifier in 1..=10 {
             let filters: Vec<_> = (0..1_000)
                 .map(|number| {
                     let level = random.pick(&["+", "a", "b"]);
-                    (format!("bomb/{identifier}/{number}/{}#", format!("{level}/").repeat(20)).into_bytes(), 1)
+                    (format!("bomb/{identifier}/{number}/{}#", format!("{level}/").repeat(5)).into_bytes(), 1)
                 })
                 .collect();
             bomb.send_bytes(&bytes::subscribe(V5, 0x82, identifier, b"", &filters))?;
             ensure!(matches!(bomb.receive()?, Packet::SubAck(_)), "a bomb is answered like any other SUBSCRIBE");
         }
         bomb.leave()?;
-        println!("bomb {}", resident(broker.process_id())? / 1024);
 
         let mut flood = Peer::join(broker.address(), ProtocolVersion::V311, "flood")?;
         for identifier in 1..=u16::MAX {
@@ -292,7 +291,6 @@ fn bombs_and_floods_leave_the_memory_where_it_was() -> anyhow::Result<()> {
             }
         }
         flood.leave()?;
-        println!("flood {}", resident(broker.process_id())? / 1024);
 
         let mut deaf = Peer::join(broker.address(), V5, "deaf")?;
         deaf.subscribe("loud", nightjar_mqtt::QoS::AtMostOnce)?;
@@ -304,7 +302,6 @@ fn bombs_and_floods_leave_the_memory_where_it_was() -> anyhow::Result<()> {
         loud.leave()?;
         // It never reads; that it is gone is all that the broker hears of it.
         drop(deaf);
-        println!("deaf {}", resident(broker.process_id())? / 1024);
         Ok(())
     };
     round()?;
