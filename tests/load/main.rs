@@ -11,6 +11,7 @@ mod generator;
 mod histogram;
 mod plan;
 mod report;
+mod storm;
 
 use clap::{Parser, Subcommand};
 
@@ -27,6 +28,8 @@ enum Command {
     Run(plan::Plan),
     /// Compare nightjar-server with mosquitto, as a Markdown table
     Bench(bench::Bench),
+    /// Measure what others notice of 20,000 subscriptions and of 100,000 retained messages for one client
+    Storm(storm::Storm),
 }
 
 #[expect(clippy::print_stdout, reason = "printing is what this program is for")]
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Run(plan) => println!("{}", generator::run(&plan)?),
         Command::Bench(bench) => bench.run()?,
+        Command::Storm(storm) => storm.run()?,
     }
     Ok(())
 }

@@ -356,8 +356,10 @@ impl World {
                 self.connection.ask(PacketType::Publish, *packet_identifier);
             }
             Packet::PubAck(acknowledgement) => {
-                if self.flight(acknowledgement.packet_identifier).is_some_and(|flight| flight.qos == QoS::AtLeastOnce) {
-                    self.flight_is_over(acknowledgement.packet_identifier);
+                let packet_identifier = acknowledgement.packet_identifier;
+                let is_qos_1 = |flight: &mut Flight| flight.qos == QoS::AtLeastOnce;
+                if self.flight(packet_identifier).is_some_and(is_qos_1) {
+                    self.flight_is_over(packet_identifier);
                 }
             }
             Packet::PubRec(acknowledgement) => {
