@@ -29,7 +29,9 @@ macro_rules! cases {
 }
 pub(crate) use cases;
 
-/// The cases that MQTT 3.1.1 and 5.0 share.
+/// The cases that all versions share.
+pub(crate) const ALL: &[ProtocolVersion] = &[ProtocolVersion::V31, ProtocolVersion::V311, ProtocolVersion::V5];
+/// Those that MQTT 3.1.1 and 5.0 share.
 pub(crate) const BOTH: &[ProtocolVersion] = &[ProtocolVersion::V311, ProtocolVersion::V5];
 pub(crate) const ONLY_5: &[ProtocolVersion] = &[ProtocolVersion::V5];
 pub(crate) const ONLY_311: &[ProtocolVersion] = &[ProtocolVersion::V311];

@@ -11,9 +11,10 @@ use crate::case::{Skip, cases};
 use crate::stage::{Conversation, Stage};
 
 cases! {
-    BOTH: puback_answers, pubrec_and_pubcomp_answer, qos_0_is_not_answered, identifier_is_free_after_puback,
-        repeated_qos_2_is_one_message, identifier_is_free_after_pubcomp, pubrel_without_publish,
-        identifiers_are_unused, first_attempt_has_no_dup, pubrec_is_answered_with_pubrel, pubrec_without_publish;
+    ALL: puback_answers, pubrec_and_pubcomp_answer, qos_0_is_not_answered, identifier_is_free_after_puback,
+        repeated_qos_2_is_one_message, identifier_is_free_after_pubcomp, pubrel_without_publish, identifiers_are_unused,
+        first_attempt_has_no_dup, pubrec_is_answered_with_pubrel;
+    BOTH: pubrec_without_publish;
     ONLY_5: identifier_is_free_after_refusal, qos_2_goes_on_after_expiry;
 }
 

@@ -8,10 +8,11 @@ use crate::case::{Skip, cases};
 use crate::stage::{Conversation, Stage};
 
 cases! {
-    BOTH: first_packet, second_connect, protocol_name, protocol_level, reserved_flag, malformed, will_without_fields,
+    ALL: first_packet, takeover;
+    BOTH: second_connect, protocol_name, protocol_level, reserved_flag, malformed, will_without_fields,
         will_qos_without_will, will_qos_3, will_retain_without_will, user_name_without_flag, user_name_missing,
         password_without_flag, password_missing, fields_in_order, no_client_identifier, plain_client_identifiers,
-        long_client_identifier, takeover, nothing_after_a_refusal;
+        long_client_identifier, nothing_after_a_refusal;
     ONLY_5: properties_out_of_range, assigned_identifier;
 }
 

@@ -8,10 +8,10 @@ use crate::case::cases;
 use crate::stage::{Conversation, Stage};
 
 cases! {
-    BOTH: reserved_packet_types, packets_of_servers, length_of_five_bytes, fields_beyond_the_end, bytes_after_the_end,
-        flags_of_puback, flags_of_pubrec, flags_of_pubrel, flags_of_pubcomp, flags_of_subscribe, flags_of_unsubscribe,
-        flags_of_pingreq, flags_of_disconnect, packet_identifier_0, lengths_that_are_sent, flags_that_are_sent,
-        packets_in_pieces;
+    ALL: length_of_five_bytes, lengths_that_are_sent, packets_in_pieces;
+    BOTH: reserved_packet_types, packets_of_servers, fields_beyond_the_end, bytes_after_the_end, flags_of_puback,
+        flags_of_pubrec, flags_of_pubrel, flags_of_pubcomp, flags_of_subscribe, flags_of_unsubscribe, flags_of_pingreq,
+        flags_of_disconnect, packet_identifier_0, flags_that_are_sent;
     ONLY_5: flags_of_auth, flags_of_disconnect_are_named, properties_that_are_sent, unknown_property,
         property_of_another_packet, property_twice, properties_beyond_the_end, properties_longer_than_the_packet;
 }

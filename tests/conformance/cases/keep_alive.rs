@@ -9,7 +9,7 @@ use crate::case::{Skip, cases};
 use crate::stage::{Conversation, Stage};
 
 cases! {
-    BOTH: silence, any_packet_counts;
+    ALL: silence, any_packet_counts;
 }
 
 /// A client that says nothing for one and a half times its Keep Alive is cut off, as if the network had failed: its

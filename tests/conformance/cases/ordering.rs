@@ -8,7 +8,7 @@ use crate::case::cases;
 use crate::stage::Stage;
 
 cases! {
-    BOTH: live, queued;
+    ALL: live, queued;
 }
 
 /// Fewer at once than any server is known to take.

@@ -4,7 +4,7 @@ use crate::case::cases;
 use crate::stage::Stage;
 
 cases! {
-    BOTH: each_is_answered;
+    ALL: each_is_answered;
 }
 
 /// Each PINGREQ gets a PINGRESP.

@@ -10,7 +10,7 @@ use crate::case::cases;
 use crate::stage::{Conversation, Stage};
 
 cases! {
-    BOTH: replaced, emptied, plain_messages_leave_it, not_as_published;
+    ALL: replaced, emptied, plain_messages_leave_it, not_as_published;
     ONLY_5: handling_0, handling_1, handling_2, as_published, properties;
 }
 

@@ -14,9 +14,9 @@ use crate::case::cases;
 use crate::stage::{Conversation, Stage};
 
 cases! {
-    BOTH: clean_start_discards, goes_on, begins, belongs_to_the_identifier, outlives, ends_with_its_connection,
-        lasts_with_the_connection, sends_again, releases_again, remembers_what_it_received,
-        every_subscriber;
+    ALL: clean_start_discards, goes_on, begins, belongs_to_the_identifier, outlives, ends_with_its_connection,
+        sends_again, releases_again, remembers_what_it_received, every_subscriber;
+    BOTH: lasts_with_the_connection;
     ONLY_5: does_not_repeat_itself, expires, expires_at_once, expires_as_disconnect_says, refused_is_acknowledged;
 }
 

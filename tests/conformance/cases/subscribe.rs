@@ -9,8 +9,8 @@ use crate::case::{Skip, cases};
 use crate::stage::{Conversation, Stage};
 
 cases! {
-    BOTH: suback_answers, no_filter, reserved_options, qos_3, many_filters, granted_qos, delivered_qos,
-        replaced_subscription, replacing_loses_nothing;
+    ALL: suback_answers, many_filters, granted_qos, delivered_qos, replaced_subscription, replacing_loses_nothing;
+    BOTH: no_filter, reserved_options, qos_3;
     ONLY_5: no_local, no_local_of_shared, retain_handling_3, replacing_options, identifier_0,
         refused_subscriptions;
 }

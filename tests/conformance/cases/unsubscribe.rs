@@ -9,7 +9,8 @@ use crate::case::cases;
 use crate::stage::{Conversation, Stage};
 
 cases! {
-    BOTH: unsuback_answers, no_filter, filter_is_compared_exactly, many_filters, nothing_new_comes, started_flows_end;
+    ALL: unsuback_answers, filter_is_compared_exactly, many_filters, nothing_new_comes;
+    BOTH: no_filter, started_flows_end;
     ONLY_5: codes_in_order;
 }
 

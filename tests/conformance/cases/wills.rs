@@ -10,8 +10,8 @@ use crate::case::cases;
 use crate::stage::{Conversation, ParseTopic, Stage};
 
 cases! {
-    BOTH: after_a_lost_connection, at_each_qos, only_once, not_after_disconnect, retained, not_retained,
-        after_an_error, at_a_takeover;
+    ALL: after_a_lost_connection, at_each_qos, only_once, not_after_disconnect, retained, not_retained, after_an_error,
+        at_a_takeover;
     ONLY_5: after_disconnect_with_will, delayed, session_ends_first, clean_start_ends_the_delay, not_after_return, properties;
 }
 
