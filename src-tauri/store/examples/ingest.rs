@@ -127,6 +127,8 @@ fn ingest(store: &Store, topics: &[TopicName], count: usize) -> f64 {
     tell(mark, number);
     println!("  wall clock       {:>9.0} rows per second", number as f64 / started.elapsed().as_secs_f64());
     println!("  append           {:>9.0} ns per row", appending.as_nanos() as f64 / number as f64);
+    let writing = thread_seconds("journal") + thread_seconds("checkpoints");
+    println!("  writer alone     {:>9.0} rows per CPU second", number as f64 / writing);
     number as f64 / (cpu_seconds() - before)
 }
 
@@ -134,7 +136,7 @@ fn ingest(store: &Store, topics: &[TopicName], count: usize) -> f64 {
 fn tell(mark: (usize, f64), number: usize) -> (usize, f64) {
     let now = cpu_seconds();
     let rate = (number - mark.0) as f64 / (now - mark.1);
-    println!("  to row {number:>10} {rate:>10.0} rows per CPU second");
+    println!("  to row {number:>10} {rate:>10.0} rows per CPU second, {} MiB resident", resident() >> 20);
     (number, now)
 }
 
@@ -235,7 +237,27 @@ fn wait(store: &Store, last: nightjar_broker::Sequence) {
 
 /// User and system time of the whole process.
 fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("there is a /proc");
+    seconds_in(&std::fs::read_to_string("/proc/self/stat").expect("there is a /proc"))
+}
+
+/// The same of the threads with that name.
+fn thread_seconds(name: &str) -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").expect("there is a /proc");
+    let threads = threads.filter_map(|thread| Some(thread.ok()?.path()));
+    threads
+        .filter(|thread| std::fs::read_to_string(thread.join("comm")).is_ok_and(|comm| comm.trim() == name))
+        .filter_map(|thread| std::fs::read_to_string(thread.join("stat")).ok())
+        .map(|stat| seconds_in(&stat))
+        .sum()
+}
+
+/// Bytes of memory that the process has.
+fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").expect("there is a /proc");
+    pages.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4_096
+}
+
+fn seconds_in(stat: &str) -> f64 {
     let fields: Vec<&str> = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
     let ticks: f64 = fields[11..13].iter().map(|field| field.parse::<f64>().unwrap_or(0.0)).sum();
     ticks / 100.0
