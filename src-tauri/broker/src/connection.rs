@@ -32,6 +32,9 @@ pub(crate) const OUTPUT_HIGH: usize = 64 << 10;
 const OUTPUT_LIMIT: usize = 1 << 20;
 /// Nothing is read while more acknowledgements than this wait for the journal.
 const PENDING_LIMIT: usize = 16_384;
+/// Bytes in and out after which others have their turn. A socket that never makes its connection wait would keep the
+/// thread to itself, and with it all sockets where that thread was the one to watch them.
+const TURN: usize = 64 << 10;
 /// How often a connection looks after its deadlines at the latest.
 const LOOK_AROUND: Duration = Duration::from_secs(30);
 
@@ -189,6 +192,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let (seat, outbox) = (Arc::clone(&self.seat), Arc::clone(&self.outbox));
         let timer = sleep_until(self.next_look(clock::now()));
         tokio::pin!(timer);
+        let mut moved = 0;
         // A client need not wait for CONNACK: what it sent with CONNECT is here already (3.1.4).
         if let Some(close) = self.decode_input(clock::now()) {
             return close;
@@ -211,8 +215,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     Some(Close::by_broker(ReasonCode::SERVER_SHUTTING_DOWN, "the broker stops"))
                 }
                 turned = self.wire.turn(read) => match turned {
-                    Ok(Turned::Read(count)) => self.take_input(clock::now(), count),
+                    Ok(Turned::Read(count)) => {
+                        moved += count;
+                        self.take_input(clock::now(), count)
+                    }
                     Ok(Turned::Written(count)) => {
+                        moved += count;
                         self.progressed = clock::now().steady;
                         add(&self.card.bytes_out, count as u64);
                         None
@@ -240,6 +248,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             };
             if let Some(close) = outcome {
                 return close;
+            }
+            if moved >= TURN {
+                moved = 0;
+                tokio::task::yield_now().await;
             }
         }
     }

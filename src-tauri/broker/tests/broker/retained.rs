@@ -110,6 +110,24 @@ async fn a_subscription_to_everything_is_answered_at_once_and_served_while_other
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_socket_that_takes_everything_does_not_keep_the_thread() {
+    let (house, _publisher) = stocked(20_000, Limits::default()).await;
+    let mut greedy = house.peer_from("127.0.0.1:50001", 64 << 20);
+    greedy.connect(connect(V311, "greedy")).await;
+    let mut other = house.client(V311, "other").await;
+    let filter = TopicFilter::new("#").unwrap();
+    let subscriptions = vec![Subscription { filter, options: SubscriptionOptions::default() }];
+    let packet_identifier = id(1);
+    greedy
+        .send(Packet::Subscribe(Subscribe { packet_identifier, properties: Default::default(), subscriptions }))
+        .await;
+    other.send(Packet::PingReq).await;
+    assert_eq!(other.receive().await, Packet::PingResp);
+    let before = greedy.at_hand().await;
+    assert!(before < 200 << 10, "{before} bytes came before another client had its turn");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_set_after_the_subscription_comes_once_and_never_before_something_older() {
     const COUNT: usize = 10_000;
     let (house, mut publisher) = stocked(COUNT, Limits::default()).await;

@@ -1,8 +1,11 @@
 //! A client that says exactly what a test tells it to, over a pipe in memory, and a journal that a test can hold back.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -15,7 +18,7 @@ use nightjar_mqtt::{
     SubscriptionOptions, TopicFilter, TopicName, Will, WillProperties,
 };
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::sync::watch;
 
 pub(crate) use ProtocolVersion::{V5, V31, V311};
@@ -226,6 +229,22 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// Bytes that have come already, which are then read.
+    pub(crate) async fn at_hand(&mut self) -> usize {
+        poll_fn(|context| {
+            let mut total = 0;
+            let mut chunk = vec![0; 1 << 20];
+            loop {
+                let mut chunk = ReadBuf::new(&mut chunk);
+                match Pin::new(&mut self.stream).poll_read(context, &mut chunk) {
+                    Poll::Ready(Ok(())) if !chunk.filled().is_empty() => total += chunk.filled().len(),
+                    _ => return Poll::Ready(total),
+                }
+            }
+        })
+        .await
+    }
+
     pub(crate) async fn connect(&mut self, connect: Connect) -> ConnAck {
         self.version = connect.version;
         self.decoder = Decoder::for_version(connect.version, usize::MAX);
