@@ -10,6 +10,7 @@ use nightjar_store::Store;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
+use crate::plots::Plots;
 use crate::publisher::Publisher;
 use crate::sampler::Sampler;
 use crate::searches::Searches;
@@ -47,6 +48,7 @@ pub struct Running {
     pub server: Server,
     pub sampler: Arc<Sampler>,
     pub searches: Searches,
+    pub plots: Plots,
     pub publisher: Publisher,
     pub charts: Charts,
     pub comings: Comings,
@@ -62,6 +64,7 @@ impl Running {
             server,
             sampler,
             searches: Searches::default(),
+            plots: Plots::default(),
             publisher: Publisher::default(),
             charts: Charts::default(),
             comings: Comings::default(),

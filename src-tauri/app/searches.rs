@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nightjar_mqtt::{QoS, TopicFilter};
-use nightjar_store::{Search, SearchHandle, Store};
+use nightjar_store::{JsonCondition, JsonPathError, Search, SearchHandle, Store};
 use parking_lot::Mutex;
 
+use crate::fault::sentence;
 use crate::views::payload::PREVIEW_BYTES;
 use crate::views::{histogram, messages, timestamp};
 use crate::wire::{Fault, HistoryHistogram, HistoryPage, HistoryProgress, HistoryQuery};
@@ -107,7 +108,15 @@ fn progress(search: u64, handle: &SearchHandle) -> Result<HistoryProgress, Fault
     })
 }
 
-fn search_of(query: &HistoryQuery) -> Result<Search, Fault> {
+/// What is wrong with a condition on JSON payloads; `None` where nothing is, or it asks for nothing.
+pub fn condition_error(condition: &str) -> Option<String> {
+    if condition.trim().is_empty() {
+        return None;
+    }
+    condition.parse::<JsonCondition>().err().map(|error| sentence(&error.to_string()))
+}
+
+pub(crate) fn search_of(query: &HistoryQuery) -> Result<Search, Fault> {
     let filter = match &*query.filter {
         "" => None,
         filter => Some(TopicFilter::new(filter).map_err(|error| {
@@ -121,6 +130,12 @@ fn search_of(query: &HistoryQuery) -> Result<Search, Fault> {
             Fault::new("The search did not begin", format!("There is no QoS {level}"), "Choose QoS 0, 1 or 2")
         })?),
     };
+    let json = match query.json.trim() {
+        "" => None,
+        condition => Some(condition.parse().map_err(|error: JsonPathError| {
+            Fault::new("The condition is not valid", error, "Write it as in $.temperature > 30")
+        })?),
+    };
     Ok(Search {
         filter,
         client: (!query.client.is_empty()).then(|| query.client.clone()),
@@ -129,6 +144,7 @@ fn search_of(query: &HistoryQuery) -> Result<Search, Fault> {
         to: query.to.map(timestamp),
         qos,
         retain: query.retain,
+        json,
         ..Search::default()
     })
 }
@@ -155,6 +171,17 @@ mod tests {
         }
         searches.close(numbers[1]);
         assert!(searches.page(numbers[1], 0, 10).is_err());
+    }
+
+    #[test]
+    fn what_can_not_be_asked_for_says_why() {
+        let open = |query: HistoryQuery| Searches::default().open(&store(), &query).unwrap_err();
+        let fault = open(HistoryQuery { json: "temperature > 30".to_owned(), ..HistoryQuery::default() });
+        assert_eq!(Some(&fault.why), condition_error("temperature > 30").as_ref());
+        assert!(fault.why.contains('$'), "{fault:?}");
+        assert_eq!((condition_error("$.temperature > 30"), condition_error(" ")), (None, None));
+        let fault = open(HistoryQuery { qos: Some(3), ..HistoryQuery::default() });
+        assert!(fault.why.contains('3'), "{fault:?}");
     }
 
     #[test]

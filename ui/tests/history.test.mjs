@@ -117,6 +117,59 @@ export const tests = {
     assert.equal(await page.getByRole("combobox", { name: "QoS" }).inputValue(), "any");
   },
 
+  "a condition on JSON finds what meets it, and says what is wrong with it": async (open) => {
+    const page = await history(open);
+    const field = page.field("JSON condition");
+    await field.fill("value > 71.9");
+    await page.getByText("A path begins with $").waitFor();
+    assert.equal(await field.getAttribute("aria-invalid"), "true");
+    await field.fill("$.value > 71.9");
+    await page.list.locator("[role=row]:not([aria-busy])").first().waitFor();
+    await until("what is listed meets the condition", async () => {
+      const rows = await page.evaluate(async () => {
+        const { progress } = window.nightjar.keep("history");
+        return (await window.nightjar.host.historyPage(progress.search, 0, 50)).rows.map(({ preview }) => preview);
+      });
+      return rows.length > 0 && rows.every((row) => JSON.parse(row).value > 71.9);
+    });
+  },
+
+  "gaps are marked on the histogram and between the rows": async (open) => {
+    const page = await history(open, "gaps=1");
+    const gaps = page.getByRole("button", { name: "2 gaps, 89,216 messages not on record" });
+    await gaps.waitFor();
+    assert.match(await gaps.getAttribute("title"), /because the disk is slower than the traffic/);
+    await gaps.click();
+    await page.list.locator("[aria-selected=true]").waitFor();
+    const torn = page.list.locator("[role=row][title^='Below: 1,204 messages']");
+    await until("one row says that messages are missing below it", async () => (await torn.count()) === 1);
+  },
+
+  "a number in the payloads is charted": async (open) => {
+    const page = await history(open);
+    await page.field("Topic filter").fill("factory/line-2/press-04/temperature");
+    await until("the search is over", () =>
+      page.evaluate(() => {
+        const { query, progress } = window.nightjar.keep("history");
+        return query.filter !== "" && progress?.done;
+      }),
+    );
+    await page.getByRole("button", { name: "Chart" }).click();
+    const dialog = page.getByRole("dialog", { name: "Chart of a number" });
+    await dialog.getByRole("img", { name: "$.value over time" }).waitFor();
+    await dialog.getByText(/^16,000 numbers in factory\/line-2\/press-04\/temperature/).waitFor();
+    const path = dialog.getByRole("textbox", { name: "Path to the number" });
+    await path.fill("value");
+    await page.keyboard.press("Enter");
+    await dialog.getByText("A path begins with $").waitFor();
+    await path.fill("$.unit");
+    await page.keyboard.press("Enter");
+    await dialog.getByText("No numbers there").waitFor();
+    await dialog.getByRole("button", { name: "Close" }).click();
+    await dialog.waitFor({ state: "detached" });
+    assert.ok((await page.evaluate(() => window.nightjar.host.calls.get("plotClose"))) >= 1);
+  },
+
   "nothing found says what to do": async (open) => {
     const page = await history(open);
     await page.field("Topic filter").fill("no/such/topic");

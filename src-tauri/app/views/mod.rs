@@ -4,6 +4,7 @@
 
 pub mod clients;
 pub mod events;
+pub mod gaps;
 pub mod histogram;
 pub mod messages;
 pub mod overview;

@@ -13,6 +13,8 @@ pub struct HistoryQuery {
     pub client: String,
     /// Text that the payload contains; case does not matter for ASCII letters.
     pub text: String,
+    /// What a value in a JSON payload must be: `$.temperature > 30`.
+    pub json: String,
     pub from: Option<f64>,
     pub to: Option<f64>,
     /// 0, 1 or 2.
@@ -53,4 +55,59 @@ pub struct HistoryHistogram {
     pub to: f64,
     /// Messages in equal parts of that time, the oldest first.
     pub counts: Vec<u64>,
+}
+
+/// A time of which the history does not have all.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[ts(export)]
+pub struct HistoryGap {
+    pub from: f64,
+    pub to: f64,
+    /// Messages of QoS 0 that are missing.
+    pub messages: u64,
+    pub events: u64,
+    /// Words that go on from "because".
+    pub reason: String,
+}
+
+/// Which numbers to chart.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub struct HistoryPlotQuery {
+    /// Of which messages.
+    pub query: HistoryQuery,
+    /// `$.value`; `$` for payloads that are numbers themselves.
+    pub path: String,
+    pub from: f64,
+    pub to: f64,
+    /// At most so many parts of the time.
+    pub points: u32,
+}
+
+/// A chart that is being made, or has been.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub struct HistoryPlot {
+    pub plot: u64,
+    /// 0 to 1: how much of the history was looked at.
+    pub progress: f64,
+    pub done: bool,
+    /// Messages that have no number there.
+    pub without_number: u64,
+    /// Oldest first; parts of the time without numbers have none.
+    pub points: Vec<PlotPoint>,
+}
+
+/// The numbers of a part of the time.
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[ts(export)]
+pub struct PlotPoint {
+    /// Where the part begins.
+    pub at: f64,
+    pub count: u64,
+    pub min: f64,
+    pub max: f64,
+    pub mean: f64,
+    /// The one that came last.
+    pub last: f64,
 }

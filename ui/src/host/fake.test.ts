@@ -5,7 +5,7 @@ import { matches } from "../lib/topicfilter";
 import { fakeHost, type FakeHost } from "./fake";
 
 const NOON = Date.UTC(2026, 10, 21, 14, 7, 42);
-const nothing = { filter: "", client: "", text: "", from: null, to: null, qos: null, retain: null };
+const nothing = { filter: "", client: "", text: "", json: "", from: null, to: null, qos: null, retain: null };
 
 let host: FakeHost;
 beforeEach(() => {

@@ -5,6 +5,7 @@ import { clientCommands } from "./fake/clientrows";
 import { fault } from "./fake/fault";
 import { FakeHistory } from "./fake/history";
 import { overviewCommands } from "./fake/overview";
+import { plotCommands } from "./fake/plots";
 import { FakePublisher } from "./fake/publisher";
 import { retainedCommands } from "./fake/retained";
 import { statusCommands } from "./fake/status";
@@ -35,6 +36,7 @@ export class FakeHost {
       ...messageCommands(world, history),
       ...clientCommands(world, publisher),
       ...history.commands,
+      ...plotCommands(world, options),
       ...retainedCommands(world),
       ...publisher.commands,
       copy: async (text) => void this.copied.push(text),

@@ -8,8 +8,11 @@ import type { ClientDetail } from "./types/ClientDetail";
 import type { ClientQuery } from "./types/ClientQuery";
 import type { ClientRows } from "./types/ClientRows";
 import type { Found } from "./types/Found";
+import type { HistoryGap } from "./types/HistoryGap";
 import type { HistoryHistogram } from "./types/HistoryHistogram";
 import type { HistoryPage } from "./types/HistoryPage";
+import type { HistoryPlot } from "./types/HistoryPlot";
+import type { HistoryPlotQuery } from "./types/HistoryPlotQuery";
 import type { HistoryProgress } from "./types/HistoryProgress";
 import type { HistoryQuery } from "./types/HistoryQuery";
 import type { MessageDetail } from "./types/MessageDetail";
@@ -62,7 +65,16 @@ export interface Host {
     to: number | null,
     slots: number,
   ): Promise<HistoryHistogram | null>;
+  /** Those that reach into a time, the newest first. */
+  historyGaps(from: number | null, to: number | null): Promise<HistoryGap[]>;
+  /** What is wrong with a condition on JSON payloads; null where nothing is. */
+  conditionError(condition: string): Promise<string | null>;
   historyClose(search: number): Promise<void>;
+
+  /** A window has one plot; the next one ends it. */
+  plotOpen(query: HistoryPlotQuery): Promise<HistoryPlot>;
+  plotLook(plot: number): Promise<HistoryPlot>;
+  plotClose(plot: number): Promise<void>;
 
   retainedRows(query: RetainedQuery): Promise<RetainedRows>;
   retainedMessage(topic: string): Promise<MessageDetail>;

@@ -35,6 +35,11 @@ export const tauri: Host = {
   historyOpen: (query) => call("history_open", { query }),
   historyPage: (search, first, count) => call("history_page", { search, first, count }),
   historyHistogram: (search, from, to, slots) => call("history_histogram", { search, from, to, slots }),
+  historyGaps: (from, to) => call("history_gaps", { from, to }),
+  conditionError: (condition) => call("condition_error", { condition }),
+  plotOpen: (query) => call("plot_open", { query }),
+  plotLook: (plot) => call("plot_look", { plot }),
+  plotClose: (plot) => call("plot_close", { plot }),
   historyClose: (search) => call("history_close", { search }),
 
   retainedRows: (query) => call("retained_rows", { query }),

@@ -6,6 +6,7 @@ import { asFault } from "../host/fault";
 import { Feed } from "../host/feed.svelte";
 import type { Host } from "../host/host";
 import type { Fault } from "../host/types/Fault";
+import type { HistoryGap } from "../host/types/HistoryGap";
 import type { HistoryHistogram } from "../host/types/HistoryHistogram";
 import type { HistoryPage } from "../host/types/HistoryPage";
 import type { HistoryProgress } from "../host/types/HistoryProgress";
@@ -40,6 +41,8 @@ export class History {
   searchedAt = $state(0);
   selected = $state(-1);
   histogram = $state.raw<HistoryHistogram | undefined>(undefined);
+  /** Times of the search of which messages are missing, the newest first. */
+  gaps = $state.raw<readonly HistoryGap[]>([]);
   /** The times that were chosen before the one that was chosen on the histogram, the last one last. */
   wider = $state.raw<readonly Span[]>([]);
   inspectorWidth = $state(348);
@@ -125,10 +128,17 @@ export class History {
 
   async search(): Promise<void> {
     clearTimeout(this.#typing);
+    this.wanted.jsonError = undefined;
     if (!this.wanted.valid) return;
     const run = (this.#run += 1);
-    this.#close();
     try {
+      if (this.wanted.json !== "") {
+        const error = await this.#host.conditionError(this.wanted.json);
+        if (run !== this.#run) return;
+        this.wanted.jsonError = error ?? undefined;
+        if (error !== null) return;
+      }
+      this.#close();
       const query = this.wanted.query();
       const progress = await this.#host.historyOpen(query);
       if (run !== this.#run) {
@@ -143,8 +153,10 @@ export class History {
       this.fault = undefined;
       this.stopped = false;
       this.histogram = undefined;
+      this.gaps = [];
       this.#query = query;
       this.deselect();
+      void this.#findGaps();
       await this.#fill();
       if (progress.done) void this.#measure();
     } catch (error) {
@@ -260,6 +272,29 @@ export class History {
     if (row === undefined) return;
     this.#wanted = undefined;
     this.inspected.show(row?.id);
+  }
+
+  /** Where messages are missing between the row and the next one below it. */
+  gapBelow(index: number): HistoryGap | undefined {
+    if (this.gaps.length === 0) return undefined;
+    const [row, next] = [this.row(index), this.row(index + 1)];
+    if (!row || !next) return undefined;
+    return this.gaps.find(({ to }) => to <= row.at && to > next.at);
+  }
+
+  async #findGaps(): Promise<void> {
+    const run = this.#run;
+    try {
+      const gaps = await this.#host.historyGaps(this.#query.from, this.#query.to);
+      if (run === this.#run) this.gaps = gaps;
+    } catch {
+      // The list says that the history can't be read.
+    }
+  }
+
+  /** What the search looks for. */
+  get query(): HistoryQuery {
+    return this.#query;
   }
 
   /** What was found over time: over the time that was asked for, as far as it was said. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { HistoryGap } from "../host/types/HistoryGap";
 import type { HistoryProgress } from "../host/types/HistoryProgress";
 import type { HistoryQuery } from "../host/types/HistoryQuery";
 import type { App } from "./app.svelte";
@@ -9,6 +10,7 @@ let total: number;
 let done: boolean;
 let opened: HistoryQuery[];
 let closed: number[];
+let gaps: HistoryGap[];
 let asked: [search: number, from: number | null, to: number | null][];
 let pages: number;
 let refusal: unknown;
@@ -29,7 +31,7 @@ const progress = (search: number): HistoryProgress => ({
 beforeEach(() => {
   stage();
   [total, done, opened, closed, pages, refusal, pruned] = [2_000_000, true, [], [], 0, undefined, 0];
-  asked = [];
+  [asked, gaps] = [[], []];
   const host = hostOf({
     historyOpen: async (query) => {
       if (refusal) throw refusal;
@@ -46,6 +48,8 @@ beforeEach(() => {
         rows: Array.from({ length }, (_, i) => messageRow(total - first - i)),
       };
     },
+    historyGaps: async () => gaps,
+    conditionError: async (text) => (text.startsWith("$") ? null : "A path begins with $"),
     historyHistogram: async (search, from, to, slots) => {
       asked.push([search, from, to]);
       return { from: from ?? 1, to: to ?? 2, counts: Array<number>(slots).fill(total / slots) };
@@ -189,6 +193,28 @@ test("QoS and retained are asked for as they are chosen", async () => {
   history.clear();
   await settle();
   expect(opened.at(-1)).toMatchObject({ qos: null, retain: null });
+});
+
+test("a condition that is none is said beside it, and not searched for", async () => {
+  await history.search();
+  history.wanted.json = "value > 3";
+  await history.search();
+  expect(history.wanted.jsonError).toBe("A path begins with $");
+  expect([history.wanted.valid, opened.length, closed]).toEqual([false, 1, []]);
+  history.wanted.json = "$.value > 3";
+  await history.search();
+  expect([history.wanted.jsonError, opened.at(-1)?.json, closed]).toEqual([undefined, "$.value > 3", [1]]);
+});
+
+test("a gap shows below the last row that came after it", async () => {
+  const [after, before] = [messageRow(1_999_990), messageRow(1_999_989)];
+  gaps = [{ from: before.at + 0.1, to: before.at + 0.2, messages: 12, events: 0, reason: "of a test" }];
+  expect(after.at).toBeGreaterThan(before.at + 0.2);
+  await history.search();
+  history.show(0, 30);
+  await settle();
+  expect(history.gapBelow(10)).toBe(gaps[0]);
+  expect([9, 11, 5000].map((index) => history.gapBelow(index))).toEqual([undefined, undefined, undefined]);
 });
 
 test("a row that was not there when it was selected is inspected when it comes", async () => {

@@ -27,6 +27,10 @@ export class Wanted {
   filter = $state("");
   client = $state("");
   text = $state("");
+  /** What a value in a JSON payload must be. */
+  json = $state("");
+  /** What is wrong with it: Rust knows, and is asked before each search. */
+  jsonError = $state<string | undefined>(undefined);
   qos = $state<Qos>("any");
   retain = $state<Retain>("any");
   range = $state<Range>("any");
@@ -43,12 +47,16 @@ export class Wanted {
     return from !== null && to !== null && to < from ? "This is before the beginning." : undefined;
   });
   readonly valid = $derived(
-    this.filterError === undefined && this.fromError === undefined && this.toError === undefined,
+    this.filterError === undefined &&
+      this.jsonError === undefined &&
+      this.fromError === undefined &&
+      this.toError === undefined,
   );
   readonly narrowed = $derived(
     this.filter !== "" ||
       this.client !== "" ||
       this.text !== "" ||
+      this.json !== "" ||
       this.qos !== "any" ||
       this.retain !== "any" ||
       this.range !== "any",
@@ -87,6 +95,8 @@ export class Wanted {
     this.filter = query.filter ?? "";
     this.client = query.client ?? "";
     this.text = query.text ?? "";
+    this.json = query.json ?? "";
+    this.jsonError = undefined;
     this.qos = query.qos == null ? "any" : (String(query.qos) as Qos);
     this.retain = query.retain == null ? "any" : query.retain ? "yes" : "no";
     this.setTimes(query.from ?? null, query.to ?? null);
@@ -99,6 +109,7 @@ export class Wanted {
       filter: this.filter,
       client: this.client.trim(),
       text: this.text,
+      json: this.json,
       qos: this.qos === "any" ? null : Number(this.qos),
       retain: this.retain === "any" ? null : this.retain === "yes",
       from: custom ? parseWhen(this.from) : length === undefined ? null : Date.now() - length,

@@ -8,6 +8,7 @@ import type { HistoryPage } from "../types/HistoryPage";
 import type { HistoryProgress } from "../types/HistoryProgress";
 import type { HistoryQuery } from "../types/HistoryQuery";
 import type { MessageRow } from "../types/MessageRow";
+import { isMet } from "./json";
 import { rowOf } from "./messages";
 import { noise } from "./noise";
 import type { Topic } from "./topics";
@@ -67,8 +68,8 @@ export class FakeHistory {
   }
 
   open(query: HistoryQuery): HistoryProgress {
-    const { filter, client, text, ...rest } = query;
-    const everything = !filter && !client && !text && Object.values(rest).every((wanted) => wanted === null);
+    const { filter, client, text, json, ...rest } = query;
+    const everything = !filter && !client && !text && !json && Object.values(rest).every((wanted) => wanted === null);
     const newest = this.newest;
     const search: Search = {
       query,
@@ -161,9 +162,10 @@ export class FakeHistory {
         topicHit.set(topic, hit);
       }
       if (!hit) continue;
-      if (text) {
+      if (text || query.json) {
         const payload = topic.payload(seq);
         if (typeof payload !== "string" || !payload.toLowerCase().includes(text)) continue;
+        if (query.json && !isMet(payload, query.json)) continue;
       }
       found.push(id);
     }

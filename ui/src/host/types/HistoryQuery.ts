@@ -15,7 +15,11 @@ client: string,
 /**
  * Text that the payload contains; case does not matter for ASCII letters.
  */
-text: string, from: number | null, to: number | null, 
+text: string, 
+/**
+ * What a value in a JSON payload must be: `$.temperature > 30`.
+ */
+json: string, from: number | null, to: number | null, 
 /**
  * 0, 1 or 2.
  */
