@@ -10,6 +10,7 @@ use nightjar_store::Store;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
+use crate::exports::Exports;
 use crate::plots::Plots;
 use crate::publisher::Publisher;
 use crate::sampler::Sampler;
@@ -49,6 +50,7 @@ pub struct Running {
     pub sampler: Arc<Sampler>,
     pub searches: Searches,
     pub plots: Plots,
+    pub exports: Exports,
     pub publisher: Publisher,
     pub charts: Charts,
     pub comings: Comings,
@@ -65,6 +67,7 @@ impl Running {
             sampler,
             searches: Searches::default(),
             plots: Plots::default(),
+            exports: Exports::default(),
             publisher: Publisher::default(),
             charts: Charts::default(),
             comings: Comings::default(),

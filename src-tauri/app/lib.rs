@@ -3,7 +3,7 @@
 //! ```text
 //! window ── commands ── engine ── server (broker, journal)
 //!               │          ├── sampler     rates, and the traffic of the last day
-//!             views        ├── searches    of the history, and plots of its numbers
+//!             views        ├── searches    of the history, plots of its numbers, exports
 //!               │          └── publisher   the window as a client
 //!             wire: every type that crosses to the page
 //! ```
@@ -12,6 +12,7 @@
 
 pub mod clipboard;
 pub mod engine;
+pub mod exports;
 pub mod plots;
 pub mod preferences;
 pub mod publisher;

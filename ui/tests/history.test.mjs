@@ -170,6 +170,34 @@ export const tests = {
     assert.ok((await page.evaluate(() => window.nightjar.host.calls.get("plotClose"))) >= 1);
   },
 
+  "what was found is exported, with progress, and can be cancelled": async (open) => {
+    const page = await history(open);
+    await page.list.getByRole("row").first().waitFor();
+    await page.getByRole("button", { name: "Export" }).click();
+    const dialog = page.getByRole("dialog", { name: /^Export 2,1\d\d,\d\d\d messages$/ });
+    const file = dialog.getByRole("textbox", { name: "File" });
+    await until("a file is proposed", async () =>
+      /^\/home\/anna\/Downloads\/nightjar-.*\.jsonl$/.test(await file.inputValue()),
+    );
+    await dialog.getByRole("button", { name: "CSV" }).click();
+    assert.match(await file.inputValue(), /\.csv$/);
+
+    const proposed = await file.inputValue();
+    await file.fill("/home/anna/Downloads/taken.csv");
+    await page.keyboard.press("Enter");
+    await dialog.getByText("taken.csv is there already. Choose another name.").waitFor();
+
+    await file.fill(proposed);
+    await dialog.getByRole("button", { name: "Export", exact: true }).click();
+    await dialog.getByRole("progressbar", { name: "Exported" }).waitFor();
+    await dialog.getByRole("button", { name: "Cancel the export" }).click();
+    await dialog.getByRole("button", { name: "Export", exact: true }).click();
+    await dialog.getByText("2,104,318 messages written to").waitFor();
+    await dialog.getByText(proposed).waitFor();
+    await dialog.getByRole("button", { name: "Done" }).click();
+    await dialog.waitFor({ state: "detached" });
+  },
+
   "nothing found says what to do": async (open) => {
     const page = await history(open);
     await page.field("Topic filter").fill("no/such/topic");

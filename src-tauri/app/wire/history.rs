@@ -111,3 +111,34 @@ pub struct PlotPoint {
     /// The one that came last.
     pub last: f64,
 }
+
+/// How messages are written to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// One JSON object a line, all properties included.
+    JsonLines,
+    /// A table.
+    Csv,
+}
+
+impl From<ExportFormat> for nightjar_store::ExportFormat {
+    fn from(format: ExportFormat) -> Self {
+        match format {
+            ExportFormat::JsonLines => Self::JsonLines,
+            ExportFormat::Csv => Self::Csv,
+        }
+    }
+}
+
+/// An export that runs, or has run.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub struct HistoryExport {
+    pub file: String,
+    /// 0 to 1.
+    pub progress: f64,
+    /// Messages in the file, once it is whole.
+    pub written: Option<u64>,
+}

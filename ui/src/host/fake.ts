@@ -2,6 +2,7 @@
 // working on the window without Rust; production builds leave it out.
 
 import { clientCommands } from "./fake/clientrows";
+import { exportCommands } from "./fake/exports";
 import { fault } from "./fake/fault";
 import { FakeHistory } from "./fake/history";
 import { overviewCommands } from "./fake/overview";
@@ -36,6 +37,7 @@ export class FakeHost {
       ...messageCommands(world, history),
       ...clientCommands(world, publisher),
       ...history.commands,
+      ...exportCommands(world),
       ...plotCommands(world, options),
       ...retainedCommands(world),
       ...publisher.commands,

@@ -7,7 +7,9 @@ import type { Access } from "./types/Access";
 import type { ClientDetail } from "./types/ClientDetail";
 import type { ClientQuery } from "./types/ClientQuery";
 import type { ClientRows } from "./types/ClientRows";
+import type { ExportFormat } from "./types/ExportFormat";
 import type { Found } from "./types/Found";
+import type { HistoryExport } from "./types/HistoryExport";
 import type { HistoryGap } from "./types/HistoryGap";
 import type { HistoryHistogram } from "./types/HistoryHistogram";
 import type { HistoryPage } from "./types/HistoryPage";
@@ -75,6 +77,13 @@ export interface Host {
   plotOpen(query: HistoryPlotQuery): Promise<HistoryPlot>;
   plotLook(plot: number): Promise<HistoryPlot>;
   plotClose(plot: number): Promise<void>;
+
+  /** Where exports are likely to be wanted; null where that is not known. */
+  exportDirectory(): Promise<string | null>;
+  /** There is one export at a time. It rejects with why it failed or was cancelled, as `exportLook` does. */
+  exportBegin(query: HistoryQuery, format: ExportFormat, file: string): Promise<HistoryExport>;
+  exportLook(): Promise<HistoryExport | null>;
+  exportCancel(): Promise<void>;
 
   retainedRows(query: RetainedQuery): Promise<RetainedRows>;
   retainedMessage(topic: string): Promise<MessageDetail>;

@@ -40,6 +40,10 @@ export const tauri: Host = {
   plotOpen: (query) => call("plot_open", { query }),
   plotLook: (plot) => call("plot_look", { plot }),
   plotClose: (plot) => call("plot_close", { plot }),
+  exportDirectory: () => call("export_directory"),
+  exportBegin: (query, format, file) => call("export_begin", { query, format, file }),
+  exportLook: () => call("export_look"),
+  exportCancel: () => call("export_cancel"),
   historyClose: (search) => call("history_close", { search }),
 
   retainedRows: (query) => call("retained_rows", { query }),
