@@ -4,6 +4,8 @@
 //! - `conformance/`: every normative statement of the specification, against any broker
 //! - `tests/server.rs`: the process: listening line, signals, refusals, hostile bytes, the record
 //! - `tests/crash.rs`: what was acknowledged survives `kill -9`
+//! - `tests/sessions.rs`: so do durable sessions, their queues and the states of QoS 1 and 2
+//! - `tests/away.rs`: a durable subscriber that is away costs disk and not memory
 //! - `tests/window.rs`: the real window, on a display of its own (feature `window`)
 //! - `load/`: the load generator and `make bench`
 //!

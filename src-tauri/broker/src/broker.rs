@@ -18,7 +18,8 @@ use crate::counters::Totals;
 use crate::session::Close;
 use crate::shared::Shared;
 use crate::{
-    Access, ClientIdentifier, EventKind, Journal, Limits, Message, Sequence, clock, entrance, housekeeping, listener,
+    Access, ClientIdentifier, EventKind, Journal, Limits, Message, Restored, Sequence, clock, entrance, housekeeping,
+    listener, restoring,
 };
 
 /// How long connections have to end when the broker stops.
@@ -57,8 +58,9 @@ pub struct OwnMessage {
 }
 
 impl Broker {
-    /// Starts a broker without listeners. `retained` is what the journal kept.
-    pub fn start(options: Options, journal: Arc<dyn Journal>, retained: Vec<Arc<Message>>) -> Self {
+    /// Starts a broker without listeners. `kept` is what the journal kept.
+    pub fn start(options: Options, journal: Arc<dyn Journal>, kept: impl Into<Restored>) -> Self {
+        let Restored { retained, sessions } = kept.into();
         let shared = Arc::new(Shared::new(options.limits, options.access, journal));
         {
             let now = clock::now();
@@ -67,6 +69,7 @@ impl Broker {
                 tree.set(message);
             }
         }
+        restoring::restore(&shared, sessions, clock::now());
         shared.tasks.spawn(housekeeping::run(Arc::clone(&shared)));
         shared.record(EventKind::Broker, None, format!("Nightjar {} started", env!("CARGO_PKG_VERSION")));
         Self { shared, listeners: Arc::default() }
@@ -198,9 +201,7 @@ impl Broker {
         if tokio::time::timeout(STOP_PATIENCE, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!(connections = self.shared.tasks.len(), "connections did not end in time");
         }
-        for (client, will) in self.shared.registry.take_all_wills() {
-            self.shared.publish_will(&client, *will);
-        }
+        housekeeping::settle(&self.shared, self.shared.registry.take_all_wills());
         self.shared.report_drops();
         self.shared.record(EventKind::Broker, None, "Nightjar stopped".to_owned());
     }

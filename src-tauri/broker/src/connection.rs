@@ -7,24 +7,26 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nightjar_mqtt::{
-    Connect, Disconnect, DisconnectProperties, Packet, ProtocolVersion, ReasonCode, SubAckProperties, Will,
+    Connect, Disconnect, DisconnectProperties, Packet, ProtocolVersion, QoS, ReasonCode, SubAckProperties, Will,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until};
 
 use crate::client_card::ClientCard;
 use crate::clock::{self, Moment};
 use crate::counters::add;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Kept};
 use crate::handshake;
-use crate::outbox::Outbox;
+use crate::outbox::{InJournal, Outbox};
 use crate::pace::Pace;
 use crate::registry::{Claimed, Ended, Previous, Seat};
-use crate::session::{Acknowledge, Action, Close, Session};
+use crate::session::{Acknowledge, Action, Close, Note, Session};
+use crate::session_record::{SessionAbout, SessionAway, SessionRecord};
 use crate::shared::{PublishBatch, RetainedFull, Shared};
 use crate::wire::{Turned, Wire};
-use crate::{ClientIdentifier, DropReason, EventKind, Message, Progress, Sequence};
+use crate::{ClientIdentifier, DropReason, EventKind, Message, Page, Progress, QueueUnreadable, Sequence};
 
 /// The output buffer takes no more deliveries above this; they stay in the outbox, which is bounded.
 pub(crate) const OUTPUT_HIGH: usize = 64 << 10;
@@ -37,6 +39,16 @@ const PENDING_LIMIT: usize = 16_384;
 const TURN: usize = 64 << 10;
 /// How often a connection looks after its deadlines at the latest.
 const LOOK_AROUND: Duration = Duration::from_secs(30);
+
+/// A part of a queue that is being read from the journal.
+type Reading = JoinHandle<Result<Page, QueueUnreadable>>;
+
+/// Something for the client that waits for the journal.
+#[derive(Debug)]
+enum Awaited {
+    Acknowledge(Acknowledge),
+    Send(Packet),
+}
 
 /// Why a message of a client is not taken: for the record, for the client, and in words.
 type Objection = (DropReason, ReasonCode, &'static str);
@@ -56,7 +68,8 @@ pub(crate) async fn attend<R, W>(
     let now = clock::now();
     let info = handshake::connection_info(&shared, &connect, address);
     let keep_alive = info.keep_alive;
-    let new_outbox = Arc::new(Outbox::new(client.clone(), &shared.limits));
+    let expiry_interval = handshake::session_expiry_interval(&shared, &connect);
+    let new_outbox = Arc::new(new_outbox(&shared, &client, expiry_interval));
     let new_card = Arc::new(ClientCard::new(info.clone(), now.wall));
     let takeover = Close {
         kind: EventKind::Takeover,
@@ -75,7 +88,6 @@ pub(crate) async fn attend<R, W>(
 
     let now = clock::now();
     let link = handshake::link(&shared, &connect, now.steady);
-    let expiry_interval = handshake::session_expiry_interval(&shared, &connect);
     let mut actions = Vec::new();
     let resumable = previous.and_then(|previous| {
         // A session that ended with its connection does not go on either [MQTT-3.1.2-23].
@@ -101,9 +113,15 @@ pub(crate) async fn attend<R, W>(
         }
         None => {
             shared.registry.renew(&client, &new_outbox, &new_card);
-            (Session::new(client.clone(), expiry_interval, link), new_outbox, new_card)
+            let new = if new_outbox.session().is_some() { Session::kept } else { Session::new };
+            (new(client.clone(), expiry_interval, link), new_outbox, new_card)
         }
     };
+    if let Some(session) = outbox.session() {
+        let (version, will) = (connect.version, connect.will.clone());
+        let about = SessionAbout { client: client.clone(), address, version, expiry_interval, since: now.wall, will };
+        shared.keep(SessionRecord::Opened { session, about: Box::new(about) });
+    }
     outbox.open();
     shared.counters.connected(shared.registry.count().0);
     let detail = format!(
@@ -135,6 +153,8 @@ pub(crate) async fn attend<R, W>(
         actions,
         taken: Vec::new(),
         walks_on: false,
+        awaits_commit: false,
+        page: None,
         progressed: now.steady,
     };
     let assigned = assigned.then_some(&client);
@@ -145,6 +165,26 @@ pub(crate) async fn attend<R, W>(
         None => connection.run().await,
     };
     connection.end(close).await;
+}
+
+/// The queue of a session that is new: in the journal, where it outlives its connection.
+fn new_outbox(shared: &Shared, client: &ClientIdentifier, expiry_interval: u32) -> Outbox {
+    let session = if expiry_interval > 0 { shared.new_session() } else { None };
+    match session {
+        Some(session) => {
+            let journal = InJournal { session, progress: shared.journal.progress() };
+            Outbox::in_journal(client.clone(), &shared.limits, journal)
+        }
+        None => Outbox::new(client.clone(), &shared.limits),
+    }
+}
+
+/// Waits for a part of a queue; for ever where none is being read.
+async fn read_page(page: &mut Option<Reading>) -> Result<Result<Page, QueueUnreadable>, JoinError> {
+    match page {
+        Some(page) => page.await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits until reading goes on; for ever where it does.
@@ -163,12 +203,12 @@ pub(crate) struct Connection<R, W> {
     pub(crate) card: Arc<ClientCard>,
     seat: Arc<Seat>,
     will: Option<Box<Will>>,
-    batch: PublishBatch,
-    /// Acknowledgements of the batch that is being read.
-    due: Vec<Acknowledge>,
-    /// Acknowledgements that wait for the journal to reach a sequence, in the order of the messages
+    pub(crate) batch: PublishBatch,
+    /// What the batch that is being read leads to, once it is committed.
+    due: Vec<Awaited>,
+    /// What waits for the journal to reach a sequence; acknowledgements in the order of the messages
     /// [MQTT-4.6.0-2], [MQTT-4.6.0-3].
-    pending: VecDeque<(Sequence, Acknowledge)>,
+    pending: VecDeque<(Sequence, Awaited)>,
     progress: watch::Receiver<Progress>,
     /// Nothing is read until the journal has reached this: the disk is slower than the client.
     hold: Option<Sequence>,
@@ -182,6 +222,10 @@ pub(crate) struct Connection<R, W> {
     pub(crate) taken: Vec<Delivery>,
     /// There may be retained messages to be found, and nothing else to wait for.
     pub(crate) walks_on: bool,
+    /// The next message waits for the journal to have it.
+    pub(crate) awaits_commit: bool,
+    /// The next part of the queue, which is in the journal alone.
+    pub(crate) page: Option<Reading>,
     /// When the socket last took bytes, or had none to take.
     pub(crate) progressed: std::time::Instant,
 }
@@ -207,7 +251,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             }
             self.was_reading = read;
             let resume_at = self.resume_at;
-            let follow_journal = !self.pending.is_empty() || self.hold.is_some();
+            let follow_journal = !self.pending.is_empty() || self.hold.is_some() || self.awaits_commit;
             let wants_deliveries = self.wire.unwritten() < OUTPUT_HIGH;
             let outcome = tokio::select! {
                 close = seat.evicted() => Some(close),
@@ -233,6 +277,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 },
                 () = resume(resume_at) => self.decode_input(clock::now()),
                 () = outbox.filled(), if wants_deliveries => None,
+                read = read_page(&mut self.page) => self.take_page(read),
                 // Others have their turn between two steps.
                 () = tokio::task::yield_now(), if self.walks_on => None,
                 changed = self.progress.changed(), if follow_journal => match changed {
@@ -314,7 +359,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         };
         self.wire.count_traffic();
         let sequence = self.shared.finish(&mut self.batch);
-        self.pending.extend(self.due.drain(..).map(|acknowledge| (sequence, acknowledge)));
+        self.pending.extend(self.due.drain(..).map(|awaited| (sequence, awaited)));
         if self.shared.journal.is_behind() {
             self.hold = Some(sequence);
         }
@@ -327,8 +372,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         if self.hold.is_some_and(|hold| hold <= committed) {
             self.hold = None;
         }
-        while let Some((_, acknowledge)) = self.pending.pop_front_if(|(sequence, _)| *sequence <= committed) {
-            self.session.handle_committed(acknowledge, &mut self.actions);
+        while let Some((_, awaited)) = self.pending.pop_front_if(|(sequence, _)| *sequence <= committed) {
+            match awaited {
+                Awaited::Acknowledge(acknowledge) => self.session.handle_committed(acknowledge, &mut self.actions),
+                Awaited::Send(packet) => self.actions.push(Action::Send(packet)),
+            }
         }
         self.perform(now)
     }
@@ -340,6 +388,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         for action in actions.drain(..) {
             match action {
                 Action::Send(packet) => self.answer(packet),
+                Action::SendCommitted(packet) => self.due.push(Awaited::Send(packet)),
+                Action::Keep(note) => self.keep(note),
                 Action::Deliver(outgoing) => self.deliver(&outgoing),
                 Action::Publish { topic, publish, acknowledge } => {
                     add(&self.card.messages_in, 1);
@@ -354,10 +404,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     };
                     self.publish(message, acknowledge);
                 }
-                Action::Acknowledge(acknowledge) => self.due.push(acknowledge),
+                Action::Acknowledge(acknowledge) => self.due.push(Awaited::Acknowledge(acknowledge)),
                 Action::Subscribe(subscribe) => self.subscribe(&subscribe),
                 Action::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe),
-                Action::Drop { delivery, reason } => self.shared.drop_delivery(&self.outbox, &delivery, reason),
+                Action::Drop { delivery, reason } => self.drop_delivery(&delivery, reason),
                 Action::Close(asked) => {
                     close = Some(asked);
                     break;
@@ -382,6 +432,26 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         }
     }
 
+    /// Answers once what came of it is committed, where the journal keeps the session; while it can't keep anything,
+    /// at once.
+    pub(crate) fn answer_settled(&mut self, packet: Packet) {
+        if self.outbox.session().is_some() && self.progress.borrow().paused.is_none() {
+            self.due.push(Awaited::Send(packet));
+        } else {
+            self.answer(packet);
+        }
+    }
+
+    fn keep(&mut self, note: Note) {
+        let Some(session) = self.outbox.session() else { return };
+        self.batch.keep(match note {
+            Note::Done(place) => SessionRecord::Done(place),
+            Note::Released(place) => SessionRecord::Released(place),
+            Note::Completed(place) => SessionRecord::Completed(place),
+            Note::ReceivedDone(packet_identifier) => SessionRecord::ReceivedDone { session, packet_identifier },
+        });
+    }
+
     fn publish(&mut self, message: Message, acknowledge: Option<Acknowledge>) {
         if let Some(objection) = self.objection(&message) {
             self.refuse_message(Arc::new(message), acknowledge, objection);
@@ -400,9 +470,16 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             }
             return;
         }
+        // Were it not committed with the message, a crash would lose the message or take it twice.
+        let received = acknowledge.filter(|acknowledge| acknowledge.qos == QoS::ExactlyOnce).and_then(|acknowledge| {
+            let packet_identifier = acknowledge.packet_identifier;
+            Some(SessionRecord::Received { session: self.outbox.session()?, packet_identifier })
+        });
+        self.batch.set_received(received);
         let matched = match self.shared.publish(&mut self.batch, message) {
             Ok(matched) => matched,
             Err(RetainedFull(message)) => {
+                self.batch.set_received(None);
                 let detail = "the broker keeps as many retained messages as it allows";
                 let objection = (DropReason::RetainedFull, ReasonCode::QUOTA_EXCEEDED, detail);
                 self.refuse_message(message, acknowledge, objection);
@@ -413,7 +490,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             if matched == 0 && self.wire.version == ProtocolVersion::V5 {
                 acknowledge.reason = ReasonCode::NO_MATCHING_SUBSCRIBERS;
             }
-            self.due.push(acknowledge);
+            self.due.push(Awaited::Acknowledge(acknowledge));
         }
     }
 
@@ -444,12 +521,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     fn refuse_message(&mut self, message: Arc<Message>, acknowledge: Option<Acknowledge>, objection: Objection) {
         let (drop_reason, reason, detail) = objection;
         let qos = message.qos;
-        let delivery = Delivery { message, qos, retain: false, identifiers: Arc::from([]), share: None };
+        let delivery =
+            Delivery { message, qos, retain: false, identifiers: Arc::from([]), share: None, kept: Kept::No };
         self.shared.drop_delivery(&self.outbox, &delivery, drop_reason);
         // Below MQTT 5.0 there is no way to say no: it is acknowledged and goes nowhere (3.3.5).
         let says_no = self.wire.version == ProtocolVersion::V5;
         let answer = |acknowledge: Acknowledge| if says_no { acknowledge.refused(reason, detail) } else { acknowledge };
-        self.due.extend(acknowledge.map(answer));
+        self.due.extend(acknowledge.map(answer).map(Awaited::Acknowledge));
     }
 
     /// Ends the connection: the Will, the record, the session's next place, and the last packet to the client.
@@ -491,6 +569,19 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 self.shared.publish_will(&client, *will);
             }
         }
+        if let Some(session) = self.outbox.session()
+            && self.session.expiry_interval > 0
+        {
+            let away = SessionAway {
+                since: now.wall,
+                expiry_interval: self.session.expiry_interval,
+                will_due: delayed.as_ref().map(|(delay, _)| now.after(*delay).wall),
+                next_order: self.outbox.next_order(),
+                sent_below: self.session.sent_below(),
+            };
+            self.batch.keep(SessionRecord::Away { session, away: Box::new(away) });
+        }
+        self.shared.finish(&mut self.batch);
         let ended = self.shared.registry.release(&self.seat, self.session, delayed, now.steady);
         if let Some(ended) = ended {
             self.shared.end_session(ended);

@@ -2,17 +2,21 @@
 //! has room for them.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use nightjar_mqtt::{PublishView, QoS};
+use nightjar_mqtt::{PublishView, QoS, ReasonCode};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinError;
 
-use crate::DropReason;
 use crate::clock::Moment;
 use crate::connection::{Connection, OUTPUT_HIGH};
 use crate::counters::add;
+use crate::delivery::Delivery;
 use crate::routing::Walked;
 use crate::session::{Close, Outgoing, TopicAlias};
+use crate::session_record::SessionRecord;
+use crate::{DropReason, Page, QueueUnreadable};
 
 /// The part of the output buffer that retained messages fill before it is the turn of what is live.
 const RETAINED_SHARE: usize = OUTPUT_HIGH / 2;
@@ -25,6 +29,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             self.progressed = now.steady;
         }
         self.walks_on = false;
+        self.awaits_commit = false;
         while self.wire.unwritten() < OUTPUT_HIGH {
             if !self.session.resend(now, &mut self.actions) {
                 let walked = self.walk_retained(now);
@@ -41,16 +46,40 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 return Some(close);
             }
         }
+        if !self.batch.is_empty() {
+            self.shared.finish(&mut self.batch);
+        }
         self.outbox.set_busy(self.session.window() == 0 || self.wire.unwritten() >= OUTPUT_HIGH);
         self.card.inflight.store(self.session.inflight() as u32, Ordering::Relaxed);
         None
     }
 
     fn take_live(&mut self, now: Moment, bytes: usize) {
-        self.outbox.take(bytes, self.session.window(), &mut self.taken);
+        let session = &self.session;
+        let left = self.outbox.take(bytes, session.window(), |order| session.is_free(order), &mut self.taken);
+        self.awaits_commit = left.uncommitted;
+        if let Some(query) = left.page.filter(|_| self.page.is_none()) {
+            let journal = Arc::clone(&self.shared.journal);
+            self.page = Some(tokio::task::spawn_blocking(move || journal.read_queue(query)));
+        }
         for delivery in self.taken.drain(..) {
             self.session.handle_delivery(now, delivery, &mut self.actions);
         }
+    }
+
+    /// Takes in what was read of a queue that the journal has.
+    pub(crate) fn take_page(&mut self, read: Result<Result<Page, QueueUnreadable>, JoinError>) -> Option<Close> {
+        self.page = None;
+        let error = match read {
+            Ok(Ok(page)) => {
+                self.outbox.put_page(page);
+                return None;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(%error, "what waits for a client can't be delivered");
+        Some(Close::by_broker(ReasonCode::UNSPECIFIED_ERROR, error))
     }
 
     /// Sends some of the retained messages that subscriptions are due; `None` where there are none.
@@ -74,10 +103,22 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         if walked != Walked::Whole {
             self.session.retained.put_back(request);
         }
-        for delivery in self.taken.drain(..) {
+        for mut delivery in self.taken.drain(..) {
+            let session = &self.session;
+            if let Some(enrolled) = self.outbox.enrol_sent(&mut delivery, |order| session.is_free(order)) {
+                self.batch.keep_entry(enrolled);
+            }
             self.session.handle_delivery(now, delivery, &mut self.actions);
         }
         Some(walked)
+    }
+
+    /// Counts and records that a message does not reach the client.
+    pub(crate) fn drop_delivery(&mut self, delivery: &Delivery, reason: DropReason) {
+        if let Some(place) = delivery.place() {
+            self.batch.keep(SessionRecord::Done(place));
+        }
+        self.shared.drop_delivery(&self.outbox, delivery, reason);
     }
 
     pub(crate) fn deliver(&mut self, outgoing: &Outgoing) {
@@ -117,7 +158,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             if let Some(packet_identifier) = outgoing.packet_identifier {
                 self.session.forget_flight(packet_identifier);
             }
-            self.shared.drop_delivery(&self.outbox, delivery, DropReason::TooLarge);
+            self.drop_delivery(delivery, DropReason::TooLarge);
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::clock;
 use crate::counters::add;
 use crate::registry::Due;
 use crate::routing::RetainedCursor;
+use crate::session_record::SessionRecord;
 use crate::shared::Shared;
 use crate::sys_topics::SysTopics;
 
@@ -56,9 +57,19 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 fn handle_due(shared: &Shared) {
-    for due in shared.registry.take_due(clock::now().steady) {
+    settle(shared, shared.registry.take_due(clock::now().steady));
+}
+
+/// Does what is due.
+pub(crate) fn settle(shared: &Shared, due: Vec<Due>) {
+    for due in due {
         match due {
-            Due::Will(client, will) => shared.publish_will(&client, *will),
+            Due::Will { client, will, session } => {
+                shared.publish_will(&client, *will);
+                if let Some(session) = session {
+                    shared.keep(SessionRecord::WillDone { session });
+                }
+            }
             Due::Expired(ended) => {
                 let client = ended.client.clone();
                 shared.end_session(*ended);

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
+use crate::kept::{Page, PageQuery, QueueUnreadable};
+use crate::session_record::SessionRecord;
 use crate::{Event, Message};
 
 /// The place of a record in the journal's order; ascends by one with each record, and starts anew with each start.
@@ -21,6 +23,8 @@ pub enum Record {
         matched: u32,
     },
     Event(Event),
+    /// A change of a session that outlives its connection; only where the journal [keeps](Journal::keeps_sessions) them.
+    Session(SessionRecord),
 }
 
 /// How far the journal is.
@@ -46,6 +50,20 @@ pub trait Journal: Send + Sync + 'static {
     /// Whether so much waits for the disk that whoever appends should first wait for its own records to be
     /// committed, which slows publishers down to the disk's pace.
     fn is_behind(&self) -> bool;
+
+    /// Whether it keeps sessions and their queues; otherwise they live in memory.
+    fn keeps_sessions(&self) -> bool {
+        false
+    }
+
+    /// Reads entries of a queue that are committed, in order. Waits for the disk.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    fn read_queue(&self, query: PageQuery) -> Result<Page, QueueUnreadable> {
+        let PageQuery { session, .. } = query;
+        Err(QueueUnreadable(format!("no queue is kept of session {}", session.0)))
+    }
 }
 
 /// A journal that keeps nothing: for measuring and testing the broker alone.

@@ -45,9 +45,13 @@ pub struct Limits {
     /// QoS 1 and 2 messages on the way to a client at once, where its own Receive Maximum is not lower.
     /// Default: 1,024.
     pub maximum_inflight: u16,
-    /// QoS 1 and 2 messages that wait for a client. Default: 100,000 messages, 64 MiB.
+    /// QoS 1 and 2 messages that wait in memory for a client: one whose session ends with its connection, or every one
+    /// where the journal keeps no sessions. Default: 100,000 messages, 64 MiB.
     pub maximum_queued_messages: usize,
     pub maximum_queued_bytes: usize,
+    /// QoS 1 and 2 messages that wait on disk for a client. Default: 10,000,000 messages, 4 GiB.
+    pub maximum_stored_messages: usize,
+    pub maximum_stored_bytes: usize,
     /// QoS 0 messages that wait for a client that reads slowly. Default: 65,536 messages, 16 MiB.
     pub maximum_waiting_messages: usize,
     pub maximum_waiting_bytes: usize,
@@ -91,6 +95,8 @@ impl Default for Limits {
             maximum_inflight: 1_024,
             maximum_queued_messages: 100_000,
             maximum_queued_bytes: 64 << 20,
+            maximum_stored_messages: 10_000_000,
+            maximum_stored_bytes: 4 << 30,
             maximum_waiting_messages: 65_536,
             maximum_waiting_bytes: 16 << 20,
             maximum_subscriptions: 50_000,

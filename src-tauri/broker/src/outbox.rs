@@ -1,25 +1,54 @@
 //! The queue between the router and one subscriber. It lives as long as the session, so that it is also where messages
 //! wait for a client that is away; and it is bounded, in messages and in bytes.
+//!
+//! Where the journal keeps the session, what waits is in the journal too, and memory forgets what would take too much
+//! of it:
+//!
+//! ```text
+//!  sent first                                         put in last
+//!  page ─────────▶ spilled ───────────────▶ assured
+//!  read back       in the journal alone     in memory
+//! ```
+//!
+//! The oldest of `assured` spill, once they are committed; a subscriber that comes that far reads them back in pages.
+//! So nothing is ever looked for in the journal that it has not yet.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nightjar_mqtt::QoS;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Entry, Kept};
 use crate::share::Share;
-use crate::{ClientIdentifier, DropReason, Limits};
+use crate::{
+    ClientIdentifier, DropReason, KeptQueue, Limits, Page, PageQuery, Place, Progress, Queued, SessionNumber,
+    SessionRecord, Source,
+};
 
 /// A member of a Shared Subscription with more messages than this is passed over while another has fewer.
 const BACKED_UP: usize = 64;
+
+/// Messages and bytes that a kept session has in memory behind what it spilled, while its client is there; at the higher
+/// bound it spills down to the lower.
+const MEMORY_HIGH: (usize, usize) = (2_048, 2 << 20);
+const MEMORY_LOW: (usize, usize) = (1_024, 1 << 20);
+/// The same while its client is away.
+const AWAY_HIGH: (usize, usize) = (64, 64 << 10);
+const AWAY_LOW: (usize, usize) = (0, 0);
+/// Messages and bytes that are read back at once.
+const PAGE: (usize, usize) = (500, 1 << 20);
+/// Orders in use at once must differ by less, or two messages would have one Packet Identifier.
+const ORDERS: u64 = 65_535;
 
 /// Messages that wait for one client.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     client: ClientIdentifier,
     bounds: Bounds,
+    journal: Option<InJournal>,
     queues: Mutex<Queues>,
     filled: Notify,
     load: Load,
@@ -43,13 +72,36 @@ struct Bounds {
     relaxed_bytes: usize,
 }
 
+/// The session is one that the journal keeps.
+#[derive(Debug)]
+pub(crate) struct InJournal {
+    pub(crate) session: SessionNumber,
+    pub(crate) progress: watch::Receiver<Progress>,
+}
+
+/// What is in the journal alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Spilled {
+    /// Orders, the end not included.
+    from: u64,
+    to: u64,
+    messages: usize,
+    bytes: usize,
+}
+
 /// Two queues, because QoS 0 may pass messages that wait for the in-flight window; the order number puts both
 /// together again where it does not have to (4.6 Message ordering).
 #[derive(Debug, Default)]
 struct Queues {
+    /// What was read back of `spilled`.
+    page: VecDeque<Delivery>,
+    page_bytes: usize,
+    spilled: Option<Spilled>,
     /// QoS 1 and 2.
     assured: VecDeque<(u64, Delivery)>,
     assured_bytes: usize,
+    /// The next place in the journal's queue.
+    next_order: u64,
     /// QoS 0.
     relaxed: VecDeque<(u64, Delivery)>,
     relaxed_bytes: usize,
@@ -83,13 +135,26 @@ pub(crate) enum Offered {
 }
 
 /// What came of putting a delivery in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pushed {
     /// The subscriber has to be woken, once the batch is through.
     pub(crate) wake: bool,
     /// The first drop since the last report: the outbox is to be put on the list of those that have something to
     /// report.
     pub(crate) first_drop: bool,
+    /// What the journal is to be told.
+    pub(crate) record: Option<SessionRecord>,
+    /// The entry that it makes in the journal.
+    pub(crate) entry: Option<Entry>,
+}
+
+/// Why [`Outbox::take`] left messages where they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// The next of them must be committed first.
+    pub(crate) uncommitted: bool,
+    /// The next of them are to be read from the journal soon.
+    pub(crate) page: Option<PageQuery>,
 }
 
 /// How many messages wait, and how many were dropped since the session began.
@@ -108,7 +173,42 @@ impl Outbox {
             relaxed_messages: limits.maximum_waiting_messages,
             relaxed_bytes: limits.maximum_waiting_bytes,
         };
-        Self { client, bounds, queues: Mutex::default(), filled: Notify::new(), load: Load::default() }
+        let (filled, load) = (Notify::new(), Load::default());
+        Self { client, bounds, journal: None, queues: Mutex::default(), filled, load }
+    }
+
+    /// The queue of a session that the journal keeps.
+    pub(crate) fn in_journal(client: ClientIdentifier, limits: &Limits, journal: InJournal) -> Self {
+        let outbox = Self::new(client, limits);
+        let bounds = Bounds {
+            assured_messages: limits.maximum_stored_messages,
+            assured_bytes: limits.maximum_stored_bytes,
+            ..outbox.bounds
+        };
+        Self { bounds, journal: Some(journal), ..outbox }
+    }
+
+    /// The same with what the journal has for it already.
+    pub(crate) fn restored(client: ClientIdentifier, limits: &Limits, journal: InJournal, kept: KeptQueue) -> Self {
+        let outbox = Self::in_journal(client, limits, journal);
+        let KeptQueue { messages, bytes, first, next, sent_below: _ } = kept;
+        {
+            let queues = &mut *outbox.queues.lock();
+            queues.next_order = next;
+            queues.spilled = (messages > 0).then_some(Spilled { from: first, to: next, messages, bytes });
+            outbox.note_waiting(queues);
+        }
+        outbox
+    }
+
+    /// The number that the session has in the journal; `None` where it is in memory only.
+    pub(crate) fn session(&self) -> Option<SessionNumber> {
+        self.journal.as_ref().map(|journal| journal.session)
+    }
+
+    /// The order after the last that was given.
+    pub(crate) fn next_order(&self) -> u64 {
+        self.queues.lock().next_order
     }
 
     pub(crate) const fn client(&self) -> &ClientIdentifier {
@@ -142,8 +242,9 @@ impl Outbox {
         Ok(self.put(queues, delivery))
     }
 
-    fn put(&self, queues: &mut Queues, delivery: Delivery) -> Pushed {
+    fn put(&self, queues: &mut Queues, mut delivery: Delivery) -> Pushed {
         let weight = delivery.message.weight();
+        let Enrolled { record, entry } = self.enrol(&mut queues.next_order, &mut delivery);
         if delivery.qos == QoS::AtMostOnce {
             queues.relaxed_bytes += weight;
             queues.relaxed.push_back((queues.next, delivery));
@@ -152,14 +253,111 @@ impl Outbox {
             queues.assured.push_back((queues.next, delivery));
         }
         queues.next += 1;
+        self.spill(queues);
         self.note_waiting(queues);
         let wake = queues.open && !queues.signalled;
         queues.signalled = true;
-        Pushed { wake, first_drop: false }
+        Pushed { wake, first_drop: false, record, entry }
+    }
+
+    /// Gives a QoS 1 or 2 message its place in the journal, where the session has any there; an entry of another session
+    /// for the same message ends with it.
+    fn enrol(&self, next_order: &mut u64, delivery: &mut Delivery) -> Enrolled {
+        let before = std::mem::replace(&mut delivery.kept, Kept::No);
+        let Some(journal) = self.journal.as_ref().filter(|_| delivery.qos != QoS::AtMostOnce) else {
+            let record = match before {
+                Kept::In(entry) => Some(SessionRecord::Done(entry.place)),
+                Kept::Before | Kept::No => None,
+            };
+            return Enrolled { record, entry: None };
+        };
+        let place = Place { session: journal.session, order: *next_order };
+        *next_order += 1;
+        let entry = Entry::new(place);
+        let own = |instead_of| Source::Own { message: Arc::clone(&delivery.message), instead_of };
+        let queued = Queued {
+            place,
+            qos: delivery.qos,
+            retain: delivery.retain,
+            identifiers: Arc::clone(&delivery.identifiers),
+            source: match before {
+                Kept::Before => Source::Before,
+                Kept::No => own(None),
+                Kept::In(entry) => own(Some(entry.place)),
+            },
+        };
+        delivery.kept = Kept::In(entry.clone());
+        Enrolled { record: Some(SessionRecord::Queued(queued)), entry: Some(entry) }
+    }
+
+    /// Gives a message that is sent without having waited here its place in the journal, the next that `is_free`.
+    pub(crate) fn enrol_sent(
+        &self,
+        delivery: &mut Delivery,
+        is_free: impl Fn(u64) -> bool,
+    ) -> Option<(SessionRecord, Entry)> {
+        let next_order = &mut self.queues.lock().next_order;
+        // At most as many are not free as are under way.
+        while self.journal.is_some() && !is_free(*next_order) {
+            *next_order += 1;
+        }
+        let Enrolled { record, entry } = self.enrol(next_order, delivery);
+        record.zip(entry)
+    }
+
+    /// Forgets the oldest messages that the journal has, where there are too many for memory.
+    fn spill(&self, queues: &mut Queues) {
+        let Some(journal) = &self.journal else { return };
+        let (high, low) = if queues.open { (MEMORY_HIGH, MEMORY_LOW) } else { (AWAY_HIGH, AWAY_LOW) };
+        let is_over =
+            |queues: &Queues, bound: (usize, usize)| queues.assured.len() > bound.0 || queues.assured_bytes > bound.1;
+        if !is_over(queues, high) {
+            return;
+        }
+        let committed = journal.progress.borrow().committed;
+        while is_over(queues, low)
+            && let Some((_, delivery)) = queues.assured.pop_front_if(|(_, delivery)| delivery.is_committed(committed))
+        {
+            let Some(Place { order, .. }) = delivery.place() else { continue };
+            let weight = delivery.message.weight();
+            queues.assured_bytes -= weight;
+            let spilled = queues.spilled.get_or_insert(Spilled { from: order, to: order, messages: 0, bytes: 0 });
+            spilled.to = order + 1;
+            spilled.messages += 1;
+            spilled.bytes += weight;
+        }
+    }
+
+    /// Puts in what was read back of the journal's queue.
+    pub(crate) fn put_page(&self, page: Page) {
+        let Some(session) = self.session() else { return };
+        let queues = &mut *self.queues.lock();
+        let Some(spilled) = &mut queues.spilled else { return };
+        for entry in page.entries {
+            let weight = entry.message.weight();
+            spilled.messages = spilled.messages.saturating_sub(1);
+            spilled.bytes = spilled.bytes.saturating_sub(weight);
+            queues.page_bytes += weight;
+            queues.page.push_back(Delivery {
+                message: entry.message,
+                qos: entry.qos,
+                retain: entry.retain,
+                identifiers: entry.identifiers,
+                share: None,
+                kept: Kept::In(Entry::read(Place { session, order: entry.order })),
+            });
+        }
+        match page.next {
+            Some(next) => spilled.from = next,
+            // More may have spilled while it was read.
+            None if page.to < spilled.to => spilled.from = page.to,
+            None => queues.spilled = None,
+        }
+        self.note_waiting(queues);
     }
 
     fn note_waiting(&self, queues: &Queues) {
-        self.load.waiting.store(queues.assured.len() + queues.relaxed.len(), Ordering::Relaxed);
+        self.load.waiting.store(queues.assured_len() + queues.relaxed.len(), Ordering::Relaxed);
     }
 
     /// Whether the client is connected.
@@ -179,14 +377,33 @@ impl Outbox {
         self.load.busy.store(busy, Ordering::Relaxed);
     }
 
-    /// Moves messages to `taken`, in order, until `bytes` are reached; at most `window` of them with QoS 1 or 2.
-    pub(crate) fn take(&self, bytes: usize, window: usize, taken: &mut Vec<Delivery>) {
+    /// Moves messages to `taken`, in order, until `bytes` are reached; at most `window` of them with QoS 1 or 2, and only
+    /// those whose order `is_free`.
+    pub(crate) fn take(
+        &self,
+        bytes: usize,
+        window: usize,
+        is_free: impl Fn(u64) -> bool,
+        taken: &mut Vec<Delivery>,
+    ) -> Left {
         let queues = &mut *self.queues.lock();
         queues.signalled = false;
+        let committed = self.journal.as_ref().map(|journal| journal.progress.borrow().committed).unwrap_or_default();
         let mut window = window;
         let mut left = bytes;
+        let mut first = None;
+        let mut uncommitted = false;
         while left > 0 {
-            let assured = queues.assured.front().filter(|_| window > 0).map(|(order, _)| *order);
+            let assured = queues.next_assured().filter(|_| window > 0).and_then(|(order, delivery)| {
+                if !delivery.may_be_sent(committed) {
+                    uncommitted = true;
+                    return None;
+                }
+                let in_order = delivery.place().is_none_or(|place| {
+                    is_free(place.order) && *first.get_or_insert(place.order) + ORDERS > place.order
+                });
+                in_order.then_some(order)
+            });
             let relaxed = queues.relaxed.front().map(|(order, _)| *order);
             let from_assured = match (assured, relaxed) {
                 (Some(assured), Some(relaxed)) => assured < relaxed,
@@ -194,16 +411,17 @@ impl Outbox {
                 (None, Some(_)) => false,
                 (None, None) => break,
             };
-            let next = if from_assured { queues.assured.pop_front() } else { queues.relaxed.pop_front() };
-            let Some((_, delivery)) = next else { break };
-            let weight = delivery.message.weight();
-            left = left.saturating_sub(weight);
-            if from_assured {
+            let next = if from_assured {
                 window -= 1;
-                queues.assured_bytes -= weight;
+                queues.pop_assured()
             } else {
-                queues.relaxed_bytes -= weight;
-            }
+                queues.relaxed.pop_front().map(|(_, delivery)| {
+                    queues.relaxed_bytes -= delivery.message.weight();
+                    delivery
+                })
+            };
+            let Some(delivery) = next else { break };
+            left = left.saturating_sub(delivery.message.weight());
             taken.push(delivery);
         }
         self.note_waiting(queues);
@@ -213,6 +431,15 @@ impl Outbox {
         if queues.assured.is_empty() && queues.assured.capacity() > 1_024 {
             queues.assured = VecDeque::new();
         }
+        Left { uncommitted, page: self.next_page(queues) }
+    }
+
+    /// What is to be read from the journal next, where little is left of the last page.
+    fn next_page(&self, queues: &Queues) -> Option<PageQuery> {
+        let (spilled, session) = (queues.spilled?, self.session()?);
+        let is_low = queues.page.len() <= PAGE.0 / 2 && queues.page_bytes <= PAGE.1 / 2;
+        let Spilled { from, to, .. } = spilled;
+        is_low.then_some(PageQuery { session, from, to, messages: PAGE.0, bytes: PAGE.1 })
     }
 
     /// Waits until somebody called [`Self::wake`].
@@ -240,6 +467,7 @@ impl Outbox {
         queues.open = false;
         queues.relaxed = VecDeque::new();
         queues.relaxed_bytes = 0;
+        self.spill(queues);
         self.note_waiting(queues);
         self.load.present.store(false, Ordering::Relaxed);
     }
@@ -274,18 +502,22 @@ impl Outbox {
         taken
     }
 
-    /// The session is over: returns the QoS 1 and 2 messages that waited in vain.
-    pub(crate) fn end(&self) -> Vec<Delivery> {
+    /// The session is over: returns the QoS 1 and 2 messages that waited in vain, and how many more the journal has.
+    pub(crate) fn end(&self) -> (Vec<Delivery>, usize) {
         let queues = &mut *self.queues.lock();
         queues.open = false;
         queues.ended = true;
-        let waited = std::mem::take(&mut queues.assured).into_iter().map(|(_, delivery)| delivery).collect();
+        let page = std::mem::take(&mut queues.page).into_iter();
+        let waited =
+            page.chain(std::mem::take(&mut queues.assured).into_iter().map(|(_, delivery)| delivery)).collect();
+        let spilled = queues.spilled.take().map_or(0, |spilled| spilled.messages);
+        queues.page_bytes = 0;
         queues.assured_bytes = 0;
         queues.relaxed = VecDeque::new();
         queues.relaxed_bytes = 0;
         self.note_waiting(queues);
         self.load.present.store(false, Ordering::Relaxed);
-        waited
+        (waited, spilled)
     }
 
     /// Counts a message that was taken and then could not be sent.
@@ -301,8 +533,8 @@ impl Outbox {
     pub(crate) fn waiting(&self) -> Waiting {
         let queues = &*self.queues.lock();
         Waiting {
-            messages: queues.assured.len() + queues.relaxed.len(),
-            bytes: queues.assured_bytes + queues.relaxed_bytes,
+            messages: queues.assured_len() + queues.relaxed.len(),
+            bytes: queues.assured_weight() + queues.relaxed_bytes,
             dropped: queues.dropped,
         }
     }
@@ -318,13 +550,48 @@ impl Bounds {
             is_full.then_some(DropReason::SlowSubscriber)
         } else {
             let is_full =
-                queues.assured.len() >= self.assured_messages || queues.assured_bytes + weight > self.assured_bytes;
+                queues.assured_len() >= self.assured_messages || queues.assured_weight() + weight > self.assured_bytes;
             is_full.then_some(DropReason::QueueFull)
         }
     }
 }
 
+/// What came of giving a message its place in the journal.
+struct Enrolled {
+    record: Option<SessionRecord>,
+    entry: Option<Entry>,
+}
+
 impl Queues {
+    /// QoS 1 and 2 messages, wherever they are.
+    fn assured_len(&self) -> usize {
+        self.page.len() + self.spilled.map_or(0, |spilled| spilled.messages) + self.assured.len()
+    }
+
+    fn assured_weight(&self) -> usize {
+        self.page_bytes + self.spilled.map_or(0, |spilled| spilled.bytes) + self.assured_bytes
+    }
+
+    /// The next QoS 1 or 2 message and its place among those of QoS 0; what was read back is older than any of these.
+    /// `None` where it has to be read back first.
+    fn next_assured(&self) -> Option<(u64, &Delivery)> {
+        match self.page.front() {
+            Some(delivery) => Some((0, delivery)),
+            None if self.spilled.is_some() => None,
+            None => self.assured.front().map(|(order, delivery)| (*order, delivery)),
+        }
+    }
+
+    fn pop_assured(&mut self) -> Option<Delivery> {
+        if let Some(delivery) = self.page.pop_front() {
+            self.page_bytes -= delivery.message.weight();
+            return Some(delivery);
+        }
+        let (_, delivery) = self.assured.pop_front()?;
+        self.assured_bytes -= delivery.message.weight();
+        Some(delivery)
+    }
+
     fn drop_message(&mut self, reason: DropReason, delivery: &Delivery) -> Pushed {
         let first_drop = self.drops.is_empty();
         self.dropped += 1;
@@ -332,14 +599,12 @@ impl Queues {
             .entry(reason)
             .and_modify(|tally| tally.count += 1)
             .or_insert_with(|| DropTally { count: 1, example: delivery.message.topic.to_string() });
-        Pushed { wake: false, first_drop }
+        Pushed { first_drop, ..Pushed::default() }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use bytes::Bytes;
     use nightjar_mqtt::TopicName;
 
@@ -356,7 +621,14 @@ mod tests {
             publisher: ClientIdentifier::new("publisher"),
             received: Timestamp::default(),
         };
-        Delivery { message: Arc::new(message), qos, retain: false, identifiers: Arc::from([]), share: None }
+        Delivery {
+            message: Arc::new(message),
+            qos,
+            retain: false,
+            identifiers: Arc::from([]),
+            share: None,
+            kept: Kept::No,
+        }
     }
 
     fn outbox(limits: &Limits) -> Outbox {
@@ -369,7 +641,7 @@ mod tests {
     fn take(outbox: &Outbox, count: usize, window: usize) -> Vec<String> {
         let mut taken = Vec::new();
         let one = delivery(QoS::AtMostOnce, "t").message.weight();
-        outbox.take(count * one, window, &mut taken);
+        outbox.take(count * one, window, |_| true, &mut taken);
         taken.iter().map(|delivery| delivery.message.topic.to_string()).collect()
     }
 
@@ -439,12 +711,12 @@ mod tests {
     #[test]
     fn the_end_of_the_session_gives_back_what_waited_and_takes_no_more() {
         let outbox = outbox(&Limits::default());
-        assert!(outbox.end().is_empty());
+        assert!(outbox.end().0.is_empty());
         let outbox = self::outbox(&Limits::default());
         outbox.push(delivery(QoS::AtLeastOnce, "a"));
         outbox.push(delivery(QoS::AtMostOnce, "b"));
         outbox.push(delivery(QoS::AtLeastOnce, "c"));
-        let waited: Vec<_> = outbox.end().iter().map(|delivery| delivery.message.topic.to_string()).collect();
+        let waited: Vec<_> = outbox.end().0.iter().map(|delivery| delivery.message.topic.to_string()).collect();
         assert_eq!(waited, ["a", "c"]);
         outbox.push(delivery(QoS::AtLeastOnce, "late"));
         assert_eq!(outbox.waiting(), Waiting::default());

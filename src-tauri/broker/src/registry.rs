@@ -13,10 +13,10 @@ use nightjar_mqtt::Will;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-use crate::ClientIdentifier;
 use crate::client_card::{ClientCard, ClientInfo};
 use crate::outbox::Outbox;
 use crate::session::{Close, NEVER_EXPIRES, Session};
+use crate::{ClientIdentifier, SessionNumber};
 
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
@@ -134,7 +134,7 @@ pub(crate) struct Previous {
 /// What is due for a client that is away.
 #[derive(Debug)]
 pub(crate) enum Due {
-    Will(ClientIdentifier, Box<Will>),
+    Will { client: ClientIdentifier, will: Box<Will>, session: Option<SessionNumber> },
     Expired(Box<Ended>),
 }
 
@@ -219,6 +219,25 @@ impl Registry {
         }
     }
 
+    /// Puts in a session that outlived the broker; its client is away.
+    pub(crate) fn restore(
+        &self,
+        session: Session,
+        outbox: Arc<Outbox>,
+        card: Arc<ClientCard>,
+        will: Option<(Instant, Box<Will>)>,
+        expires: Option<Instant>,
+    ) {
+        let client = session.client().clone();
+        let away = Away { session, will, expires };
+        let clients = &mut *self.clients.lock();
+        if let Some(deadline) = away.deadline() {
+            clients.deadlines.insert((deadline, client.clone()));
+            self.deadlines_changed.notify_one();
+        }
+        clients.entries.insert(client, Entry { outbox, card, place: Place::Away(Box::new(away)) });
+    }
+
     /// Takes a session back from its connection: for the successor, to wait for the client, or to its end, which is
     /// returned. `will`: what is to be published unless the client is back in time.
     pub(crate) fn release(
@@ -272,9 +291,10 @@ impl Registry {
                 clients.deadlines.insert((deadline, client));
                 break;
             }
-            let Some(Entry { place: Place::Away(away), .. }) = clients.entries.get_mut(&client) else {
+            let Some(Entry { place: Place::Away(away), outbox, .. }) = clients.entries.get_mut(&client) else {
                 continue;
             };
+            let session = outbox.session();
             if away.expires.is_some_and(|expires| expires <= now) {
                 if let Some(Entry { outbox, card, place: Place::Away(away) }) = clients.entries.remove(&client) {
                     let Away { session, will, .. } = *away;
@@ -284,7 +304,7 @@ impl Registry {
                 continue;
             }
             if let Some((_, will)) = away.will.take() {
-                due.push(Due::Will(client.clone(), will));
+                due.push(Due::Will { client: client.clone(), will, session });
             }
             if let Some(deadline) = away.deadline() {
                 clients.deadlines.insert((deadline, client));
@@ -294,13 +314,17 @@ impl Registry {
     }
 
     /// Every Will Message that waits for its delay, at once: the broker stops.
-    pub(crate) fn take_all_wills(&self) -> Vec<(ClientIdentifier, Box<Will>)> {
+    pub(crate) fn take_all_wills(&self) -> Vec<Due> {
         let clients = &mut *self.clients.lock();
         clients
             .entries
             .iter_mut()
             .filter_map(|(client, entry)| match &mut entry.place {
-                Place::Away(away) => away.will.take().map(|(_, will)| (client.clone(), will)),
+                Place::Away(away) => away.will.take().map(|(_, will)| Due::Will {
+                    client: client.clone(),
+                    will,
+                    session: entry.outbox.session(),
+                }),
                 Place::Held(_) => None,
             })
             .collect()

@@ -10,11 +10,11 @@ use nightjar_mqtt::{QoS, SubscriptionOptions, TopicFilter, TopicName};
 use parking_lot::{RwLock, RwLockWriteGuard};
 
 use crate::clock::Moment;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Entry, Kept};
 use crate::outbox::{Outbox, Pushed};
 use crate::routing::{Epoch, RetainedCursor, RetainedTree, SubscriptionTree, Walked};
 use crate::share::{Member, Share};
-use crate::{ClientIdentifier, Message, SubscriptionState};
+use crate::{ClientIdentifier, Message, Record, Sequence, SubscriptionState};
 
 /// Subscriptions that change under one lock: with more, others get their turn in between.
 const CHANGED_AT_ONCE: usize = 256;
@@ -112,6 +112,10 @@ pub(crate) struct Touched {
     to_wake: Vec<Arc<Outbox>>,
     /// Those that dropped something for the first time since the last report.
     pub(crate) dropping: Vec<Arc<Outbox>>,
+    /// What the journal is to be told of kept sessions.
+    pub(crate) records: Vec<Record>,
+    /// What of it makes entries of queues.
+    entries: Vec<Entry>,
 }
 
 impl Touched {
@@ -128,6 +132,18 @@ impl Touched {
         if pushed.first_drop {
             self.dropping.push(Arc::clone(outbox));
         }
+        self.records.extend(pushed.record.map(Record::Session));
+        self.entries.extend(pushed.entry);
+    }
+
+    /// Notes an entry of a queue whose record is among those to be appended.
+    pub(crate) fn note_entry(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
+    /// The records of all entries so far are in the journal, up to that sequence.
+    pub(crate) fn set_appended(&mut self, sequence: Sequence) {
+        self.entries.drain(..).for_each(|entry| entry.set_appended(sequence));
     }
 }
 
@@ -369,12 +385,13 @@ impl Routes {
                 retain: message.retain && terms.retain_as_published,
                 identifiers: Arc::clone(&terms.identifiers),
                 share: None,
+                kept: Kept::Before,
             });
             touched.note(&route.outbox, pushed);
         }
         for share in &self.shares {
             matched += 1;
-            if let Some((outbox, pushed)) = share.give(message) {
+            if let Some((outbox, pushed)) = share.give(message, &Kept::Before) {
                 touched.note(&outbox, pushed);
             }
         }
@@ -427,7 +444,7 @@ mod tests {
 
     fn taken(outbox: &Outbox) -> Vec<Delivery> {
         let mut taken = Vec::new();
-        outbox.take(usize::MAX, 100, &mut taken);
+        outbox.take(usize::MAX, 100, |_| true, &mut taken);
         taken
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nightjar_mqtt::QoS;
 use parking_lot::RwLock;
 
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Kept};
 use crate::outbox::{Offered, Outbox, Pushed};
 use crate::{ClientIdentifier, Message};
 
@@ -29,13 +29,14 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    fn delivery(&self, message: &Arc<Message>, share: &Arc<Share>) -> Delivery {
+    fn delivery(&self, message: &Arc<Message>, share: &Arc<Share>, kept: &Kept) -> Delivery {
         Delivery {
             message: Arc::clone(message),
             qos: message.qos.min(self.maximum_qos),
             retain: message.retain && self.retain_as_published,
             identifiers: Arc::clone(&self.identifiers),
             share: Some(Arc::clone(share)),
+            kept: kept.clone(),
         }
     }
 }
@@ -77,36 +78,38 @@ impl Share {
     }
 
     /// Gives a message to one member: the next one that is connected and keeps up, else the next that is connected,
-    /// else the queue of one that is away. `None` where there is nobody for it.
-    pub(crate) fn give(self: &Arc<Self>, message: &Arc<Message>) -> Option<(Arc<Outbox>, Pushed)> {
+    /// else the queue of one that is away. `None` where there is nobody for it. `kept` is where the journal has it so far.
+    pub(crate) fn give(self: &Arc<Self>, message: &Arc<Message>, kept: &Kept) -> Option<(Arc<Outbox>, Pushed)> {
         let members = Arc::clone(&self.members.read());
-        self.offer(&members, message, None, &PRESENT).or_else(|| self.offer(&members, message, None, &AWAY)).or_else(
-            || {
-                // Every queue is full: the message is dropped, and counted with whose turn it is.
-                let mut candidates = self.in_turn(&members).filter(|(_, member)| {
-                    member.outbox.is_present() || message.qos.min(member.maximum_qos) != QoS::AtMostOnce
-                });
-                let (index, member) = candidates.next()?;
-                self.turn.store(index + 1, Ordering::Relaxed);
-                Some((Arc::clone(&member.outbox), member.outbox.push(member.delivery(message, self))))
-            },
-        )
+        let present = || self.offer(&members, message, kept, None, &PRESENT);
+        let away = || self.offer(&members, message, kept, None, &AWAY);
+        present().or_else(away).or_else(|| {
+            // Every queue is full: the message is dropped, and counted with whose turn it is.
+            let mut candidates = self.in_turn(&members).filter(|(_, member)| {
+                member.outbox.is_present() || message.qos.min(member.maximum_qos) != QoS::AtMostOnce
+            });
+            let (index, member) = candidates.next()?;
+            self.turn.store(index + 1, Ordering::Relaxed);
+            Some((Arc::clone(&member.outbox), member.outbox.push(member.delivery(message, self, kept))))
+        })
     }
 
     /// Gives a message that one client can't take to another that is connected, or gives up.
     pub(crate) fn give_to_present(
         self: &Arc<Self>,
         message: &Arc<Message>,
+        kept: &Kept,
         but_not: &ClientIdentifier,
     ) -> Option<(Arc<Outbox>, Pushed)> {
         let members = Arc::clone(&self.members.read());
-        self.offer(&members, message, Some(but_not), &PRESENT)
+        self.offer(&members, message, kept, Some(but_not), &PRESENT)
     }
 
     fn offer(
         self: &Arc<Self>,
         members: &[Member],
         message: &Arc<Message>,
+        kept: &Kept,
         but_not: Option<&ClientIdentifier>,
         rounds: &[Round],
     ) -> Option<(Arc<Outbox>, Pushed)> {
@@ -115,7 +118,7 @@ impl Share {
                 if !suits(&member.outbox) || but_not.is_some_and(|client| member.outbox.client() == client) {
                     continue;
                 }
-                if let Ok(pushed) = member.outbox.offer(member.delivery(message, self), *offered) {
+                if let Ok(pushed) = member.outbox.offer(member.delivery(message, self, kept), *offered) {
                     self.turn.store(index + 1, Ordering::Relaxed);
                     return Some((Arc::clone(&member.outbox), pushed));
                 }
@@ -168,7 +171,9 @@ mod tests {
 
     /// Who got each of so many messages.
     fn given(share: &Arc<Share>, qos: QoS, count: usize) -> String {
-        let taker = |_| share.give(&message(qos)).map_or('-', |(outbox, _)| outbox.client().chars().next().unwrap());
+        let taker = |_| {
+            share.give(&message(qos), &Kept::Before).map_or('-', |(outbox, _)| outbox.client().chars().next().unwrap())
+        };
         (0..count).map(taker).collect()
     }
 

@@ -1,6 +1,7 @@
 //! What all connections of a broker share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nightjar_mqtt::{PublishProperties, QoS, Will};
 use parking_lot::{Mutex, RwLock};
@@ -10,13 +11,17 @@ use tokio_util::task::TaskTracker;
 use crate::admission::{Admission, LackOfRoom};
 use crate::clock::{self, Moment};
 use crate::counters::{Counters, add};
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Entry};
 use crate::flapping::{Flapping, Over};
 use crate::outbox::Outbox;
 use crate::registry::{Ended, Registry};
 use crate::router::{RouteCache, Router, Touched};
 use crate::routing::RetainedTree;
-use crate::{Access, ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, Message, Record, Sequence};
+use crate::session_record::SessionRecord;
+use crate::share::Share;
+use crate::{
+    Access, ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, Message, Record, Sequence, SessionNumber,
+};
 
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
@@ -27,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) flapping: Flapping,
     pub(crate) counters: Arc<Counters>,
     pub(crate) journal: Arc<dyn Journal>,
+    /// The number of the next session that the journal keeps.
+    pub(crate) next_session: AtomicU64,
     /// Outboxes with drops to report, each once.
     dropping: Mutex<Vec<Arc<Outbox>>>,
     pub(crate) stopping: CancellationToken,
@@ -39,9 +46,34 @@ pub(crate) struct Shared {
 pub(crate) struct PublishBatch {
     cache: RouteCache,
     records: Vec<Record>,
+    /// What the journal is to have right behind the next message.
+    received: Option<SessionRecord>,
     touched: Touched,
     /// The publisher is the broker's owner, whose retained messages are kept whatever there is already.
     is_owner: bool,
+}
+
+impl PublishBatch {
+    /// Adds what the journal is to be told of a kept session.
+    pub(crate) fn keep(&mut self, record: SessionRecord) {
+        self.records.push(Record::Session(record));
+    }
+
+    /// The same, with the entry of a queue that it makes.
+    pub(crate) fn keep_entry(&mut self, (record, entry): (SessionRecord, Entry)) {
+        self.keep(record);
+        self.touched.note_entry(entry);
+    }
+
+    /// Sets what the journal is to have right behind the next message.
+    pub(crate) fn set_received(&mut self, record: Option<SessionRecord>) {
+        self.received = record;
+    }
+
+    /// Whether there is nothing to hand to the journal.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
 }
 
 /// A message that is not taken, because there are as many retained messages as the broker keeps.
@@ -59,6 +91,7 @@ impl Shared {
             registry: Registry::default(),
             counters: Arc::default(),
             journal,
+            next_session: AtomicU64::new(1),
             dropping: Mutex::default(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -87,8 +120,10 @@ impl Shared {
         }
         let matched = self.router.route(&mut batch.cache, &message, &mut batch.touched);
         batch.records.push(Record::Message { message, matched });
+        batch.records.append(&mut batch.touched.records);
+        batch.records.extend(batch.received.take().map(Record::Session));
         if retained.is_some() {
-            self.journal.append(&mut batch.records);
+            self.append(batch);
         }
         Ok(matched)
     }
@@ -104,12 +139,32 @@ impl Shared {
 
     /// Hands the batch's records to the journal and wakes the subscribers; returns the sequence that covers it all.
     pub(crate) fn finish(&self, batch: &mut PublishBatch) -> Sequence {
-        let sequence = self.journal.append(&mut batch.records);
+        let sequence = self.append(batch);
         self.settle(&mut batch.touched);
         sequence
     }
 
+    fn append(&self, batch: &mut PublishBatch) -> Sequence {
+        let sequence = self.journal.append(&mut batch.records);
+        batch.touched.set_appended(sequence);
+        sequence
+    }
+
+    /// Tells the journal of kept sessions.
+    pub(crate) fn keep(&self, record: SessionRecord) {
+        self.journal.append(&mut vec![Record::Session(record)]);
+    }
+
+    /// A number for a session that outlives its connection; `None` where the journal keeps none.
+    pub(crate) fn new_session(&self) -> Option<SessionNumber> {
+        self.journal.keeps_sessions().then(|| SessionNumber(self.next_session.fetch_add(1, Ordering::Relaxed)))
+    }
+
     fn settle(&self, touched: &mut Touched) {
+        if !touched.records.is_empty() {
+            let sequence = self.journal.append(&mut touched.records);
+            touched.set_appended(sequence);
+        }
         touched.wake();
         if !touched.dropping.is_empty() {
             self.dropping.lock().append(&mut touched.dropping);
@@ -176,7 +231,8 @@ impl Shared {
             Ok(_) => self.record(EventKind::Will, Some(client), detail),
             Err(RetainedFull(message)) => {
                 self.counters.drop_messages(DropReason::RetainedFull, 1);
-                let detail = format!("its Will Message: {}", drop_detail(DropReason::RetainedFull, 1, &message.topic));
+                let detail =
+                    format!("its Will Message: {}", drop_detail(DropReason::RetainedFull, 1, Some(&message.topic)));
                 self.record(EventKind::Dropped, Some(client), detail);
             }
         }
@@ -187,7 +243,8 @@ impl Shared {
         let client = outbox.client();
         let mut touched = Touched::default();
         for delivery in outbox.take_shared(|share| share.has_other_present(client)) {
-            let given = delivery.share.as_ref().and_then(|share| share.give_to_present(&delivery.message, client));
+            let give = |share: &Arc<Share>| share.give_to_present(&delivery.message, &delivery.kept, client);
+            let given = delivery.share.as_ref().and_then(give);
             match given {
                 Some((taker, pushed)) => touched.note(&taker, pushed),
                 None => touched.note(outbox, outbox.push(delivery)),
@@ -204,23 +261,25 @@ impl Shared {
         self.router.unsubscribe(&client, subscriptions.keys());
         let mut touched = Touched::default();
         let mut give = |delivery: &Delivery| {
-            let given = delivery.share.as_ref().and_then(|share| share.give(&delivery.message));
-            given.as_ref().map(|(taker, pushed)| touched.note(taker, *pushed)).is_some()
+            let given = delivery.share.as_ref().and_then(|share| share.give(&delivery.message, &delivery.kept));
+            given.map(|(taker, pushed)| touched.note(&taker, pushed)).is_some()
         };
         for delivery in session.into_undelivered() {
             give(&delivery);
         }
-        let (mut count, mut example) = (0, None);
-        for delivery in outbox.end() {
+        let (waited, spilled) = outbox.end();
+        let (mut count, mut example) = (spilled as u64, None);
+        for delivery in waited {
             if !give(&delivery) {
                 count += 1;
                 example.get_or_insert_with(|| delivery.message.topic.to_string());
             }
         }
+        touched.records.extend(outbox.session().map(|session| Record::Session(SessionRecord::Ended { session })));
         self.settle(&mut touched);
-        if let Some(example) = example {
+        if count > 0 {
             self.counters.drop_messages(DropReason::SessionEnded, count);
-            let detail = drop_detail(DropReason::SessionEnded, count, &example);
+            let detail = drop_detail(DropReason::SessionEnded, count, example.as_deref());
             self.record(EventKind::Dropped, Some(&client), detail);
         }
         if let Some(will) = will {
@@ -241,7 +300,7 @@ impl Shared {
         for outbox in dropping {
             for (reason, tally) in outbox.take_drops() {
                 self.counters.drop_messages(reason, tally.count);
-                let detail = drop_detail(reason, tally.count, &tally.example);
+                let detail = drop_detail(reason, tally.count, Some(&tally.example));
                 self.record(EventKind::Dropped, Some(outbox.client()), detail);
             }
         }
@@ -279,9 +338,10 @@ fn shortened(mut detail: String) -> String {
     detail
 }
 
-fn drop_detail(reason: DropReason, count: u64, example: &str) -> String {
+fn drop_detail(reason: DropReason, count: u64, example: Option<&str>) -> String {
     let messages = if count == 1 { "message" } else { "messages" };
-    format!("{count} {messages} not delivered: {} (the first on {example})", reason.name())
+    let first = example.map_or_else(String::new, |topic| format!(" (the first on {topic})"));
+    format!("{count} {messages} not delivered: {}{first}", reason.name())
 }
 
 impl std::fmt::Debug for Shared {

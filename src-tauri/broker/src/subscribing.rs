@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::EventKind;
 use crate::client_card::SubscriptionState;
 use crate::connection::Connection;
+use crate::session_record::SessionRecord;
 
 /// Topic Filters that one event names.
 const NAMED: usize = 10;
@@ -34,6 +35,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 self.session.retained.ask(filter, *state, until);
             }
         }
+        if let Some(session) = self.outbox.session() {
+            let version = self.wire.version;
+            for (filter, state) in granted {
+                self.batch.keep(SessionRecord::Subscribed { session, filter, state, version });
+            }
+        }
         self.record_subscriptions(subscribe, &refusals);
         let reason_codes = subscribe.subscriptions.iter().zip(&refusals).map(|(subscription, refusal)| match refusal {
             // MQTT 3.1 has no SUBACK that refuses, and wants a client that may not subscribe to be told nothing but a
@@ -48,7 +55,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             refused(pairs.map(|(subscription, refusal)| (&subscription.filter, *refusal)))
         });
         let packet_identifier = subscribe.packet_identifier;
-        self.answer(Packet::SubAck(SubAck { packet_identifier, properties, reason_codes }));
+        self.answer_settled(Packet::SubAck(SubAck { packet_identifier, properties, reason_codes }));
     }
 
     /// Decides what is granted, and notes it on the client's card; returns of each why it is refused.
@@ -98,6 +105,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             }
         }
         let removed = self.shared.router.unsubscribe(self.session.client(), &unsubscribe.filters);
+        if let Some(session) = self.outbox.session() {
+            for filter in &unsubscribe.filters {
+                self.batch.keep(SessionRecord::Unsubscribed { session, filter: filter.detached() });
+            }
+        }
         let names = unsubscribe.filters.iter().map(|filter| filter.to_string());
         self.shared.record(EventKind::Unsubscribed, Some(self.session.client()), listed(names));
         let properties = self.explained(|| {
@@ -108,7 +120,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let code = |removed| if removed { ReasonCode::SUCCESS } else { ReasonCode::NO_SUBSCRIPTION_EXISTED };
         let reason_codes = removed.into_iter().map(code).collect();
         let packet_identifier = unsubscribe.packet_identifier;
-        self.answer(Packet::UnsubAck(UnsubAck { packet_identifier, properties, reason_codes }));
+        self.answer_settled(Packet::UnsubAck(UnsubAck { packet_identifier, properties, reason_codes }));
     }
 
     fn record_subscriptions(&self, subscribe: &Subscribe, refusals: &[Option<Refusal>]) {

@@ -89,6 +89,8 @@ const SETTINGS: &[Setting] = &[
     setting!(maximum_inflight, Count, 1, 65_535),
     setting!(maximum_queued_messages, Count, 1, 1_000_000_000),
     setting!(maximum_queued_bytes, Size, 1_024, 1_024 * GIB),
+    setting!(maximum_stored_messages, Count, 1, 1_000_000_000),
+    setting!(maximum_stored_bytes, Size, 1_024, 1_024 * GIB),
     setting!(maximum_waiting_messages, Count, 1, 1_000_000_000),
     setting!(maximum_waiting_bytes, Size, 1_024, 1_024 * GIB),
     setting!(maximum_subscriptions, Count, 1, 100_000_000),

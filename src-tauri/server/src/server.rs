@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nightjar_broker::{Access, Broker, Options};
+use nightjar_broker::{Access, Broker, Options, Restored};
 use nightjar_store::{Kept, Opened, SetAside, Store};
 use parking_lot::Mutex;
 
@@ -59,9 +59,9 @@ impl Server {
             Ok(opened) => opened?,
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         };
-        let Kept { retained, ever_connected } = kept;
+        let Kept { retained, sessions, ever_connected } = kept;
         let broker_options = Options { limits: settings.limits, access: settings.access };
-        let broker = Broker::start(broker_options, Arc::clone(&store) as _, retained);
+        let broker = Broker::start(broker_options, Arc::clone(&store) as _, Restored { retained, sessions });
         let listeners = match listen {
             Some(addresses) => listen_exactly(&broker, &addresses),
             None => listen_for(&broker, settings.access, settings.port),

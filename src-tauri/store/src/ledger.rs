@@ -12,6 +12,7 @@ use crate::names::{ClientNumbers, KnownTopic, Slot, TopicNumbers};
 use crate::open::Kept;
 use crate::postings::{self, Entry, SEGMENT, Tail, segment_of, segments};
 use crate::queue::Gap;
+use crate::sessions::{self, SessionBook};
 use crate::topics::Topics;
 use crate::{keeping, properties, schema};
 
@@ -26,9 +27,12 @@ pub(crate) struct Ledger {
     counted_through: i64,
     tail: Arc<Tail>,
     rules: Arc<Keeping>,
+    sessions: SessionBook,
     /// For the batch at hand; kept for their allocations. Of each message its topic, and whether it was recorded; of each
     /// id that was given, whose message it is.
     slots: Vec<(Slot, bool)>,
+    /// Of each message its row in the history, where it has one.
+    ids: Vec<Option<i64>>,
     entries: Vec<Entry>,
     retained: HashMap<i64, Option<i64>>,
     column: Vec<u8>,
@@ -81,6 +85,7 @@ impl Ledger {
             |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?)),
         )?;
         let block = block.map(|(earliest, latest)| Span { earliest, latest });
+        let sessions = SessionBook::open(&connection)?;
         let mut ledger = Self {
             connection,
             topics: TopicNumbers::default(),
@@ -89,7 +94,9 @@ impl Ledger {
             counted_through,
             tail: Arc::default(),
             rules: Arc::new(Keeping::everything()),
+            sessions,
             slots: Vec::new(),
+            ids: Vec::new(),
             entries: Vec::new(),
             retained: HashMap::new(),
             column: Vec::new(),
@@ -121,9 +128,12 @@ impl Ledger {
         let ends = self.ends;
         let known = self.topics.len();
         self.slots.clear();
+        self.ids.clear();
         self.entries.clear();
         self.retained.clear();
-        match self.write(records) {
+        let written = self.write(records);
+        self.sessions.settle(written.is_ok());
+        match written {
             Ok(()) => {
                 let recorded = self.slots.iter().filter(|(_, recorded)| *recorded);
                 let ids = (ends.next_message..).zip(&self.entries).filter(|(_, entry)| !entry.is_missing());
@@ -164,14 +174,17 @@ impl Ledger {
             let mut find_client = transaction.prepare_cached("SELECT id FROM client WHERE name = ?1")?;
             let mut insert_client = transaction.prepare_cached("INSERT INTO client (name) VALUES (?1)")?;
 
+            let mut has_sessions = false;
             for record in records {
                 match record {
+                    Record::Session(_) => has_sessions = true,
                     Record::Message { message, matched } => {
                         let slot = self.topics.find(&message.topic, &self.rules, &mut find_topic, &mut insert_topic)?;
                         let KnownTopic { id: topic, recorded, .. } = *self.topics.topic(slot);
                         let client = self.clients.find(&message.publisher, &mut find_client, &mut insert_client)?;
                         let id = self.ends.next_message;
                         self.slots.push((slot, recorded));
+                        self.ids.push(recorded.then_some(id));
                         let retains = message.retain.then_some(!message.payload.is_empty());
                         if let Some(retains) = retains {
                             self.retained.insert(topic, retains.then_some(id));
@@ -211,6 +224,9 @@ impl Ledger {
                         self.ends.next_event += 1;
                     }
                 }
+            }
+            if has_sessions {
+                self.sessions.write(&transaction, records, &self.ids)?;
             }
             let mut retain = transaction.prepare_cached("INSERT OR REPLACE INTO retained VALUES (?1, ?2)")?;
             let mut clear = transaction.prepare_cached("DELETE FROM retained WHERE topic_id = ?1")?;
@@ -450,5 +466,5 @@ pub(crate) fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
     }
     let ever_connected =
         connection.query_row("SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'connected')", (), |row| row.get(0))?;
-    Ok(Kept { retained, ever_connected })
+    Ok(Kept { retained, sessions: sessions::sessions(connection)?, ever_connected })
 }

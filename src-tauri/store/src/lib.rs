@@ -20,6 +20,7 @@ mod properties;
 mod queue;
 mod readers;
 mod schema;
+mod sessions;
 mod store;
 mod topics;
 mod writer;

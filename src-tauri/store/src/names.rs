@@ -140,7 +140,8 @@ impl ClientNumbers {
     }
 }
 
-fn find_or_insert(
+/// The number of a name, which it gets where it has none.
+pub(crate) fn find_or_insert(
     name: &str,
     select: &mut CachedStatement<'_>,
     insert: &mut CachedStatement<'_>,

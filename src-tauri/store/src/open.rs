@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nightjar_broker::Message;
+use nightjar_broker::{KeptSession, Message};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::directory::{Directory, SetAside};
@@ -27,6 +27,8 @@ const LOG_LIMIT: u32 = 64 << 20;
 pub struct Kept {
     /// The retained set.
     pub retained: Vec<Arc<Message>>,
+    /// The sessions that outlived their connections.
+    pub sessions: Vec<KeptSession>,
     /// Whether a client was ever connected.
     pub ever_connected: bool,
 }

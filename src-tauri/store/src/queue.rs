@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use nightjar_broker::{Message, Record, Sequence, Timestamp};
+use nightjar_broker::{Message, Queued, Record, Sequence, SessionRecord, Source, Timestamp};
 use nightjar_mqtt::{QoS, TopicName};
 use parking_lot::{Condvar, Mutex};
 
@@ -19,6 +19,8 @@ const ENOUGH: usize = 4 << 20;
 const SKIPPED: usize = 10_000;
 /// Bytes that an event holds beside its text.
 const EVENT_OVERHEAD: usize = 128;
+/// Bytes that a record of a session holds; those with more are few.
+const SESSION_WEIGHT: usize = 96;
 
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -168,7 +170,8 @@ impl Queue {
         for record in records.drain(..) {
             let weight = weight(&record);
             let room = self.bytes.load(Ordering::Relaxed) + weight <= 2 * self.limit;
-            if is_awaited(&record) || (room && matches!(record, Record::Event(_))) {
+            let is_kept = is_awaited(&record) || matches!(record, Record::Session(_));
+            if is_kept || (room && matches!(record, Record::Event(_))) {
                 if let (Some(gap), Record::Message { message, .. }) = (&mut inner.gap, &record)
                     && message.retain
                 {
@@ -235,7 +238,7 @@ impl Queue {
         let mut messages = std::mem::take(&mut inner.skipped);
         messages.extend(inner.records[inner.glanced_at..].iter().filter_map(|record| match record {
             Record::Message { message, .. } => Some(Arc::clone(message)),
-            Record::Event(_) => None,
+            Record::Event(_) | Record::Session(_) => None,
         }));
         inner.glanced_at = inner.records.len();
         messages
@@ -272,13 +275,19 @@ impl Queue {
 
 /// Whether an acknowledgement waits for the record.
 fn is_awaited(record: &Record) -> bool {
-    matches!(record, Record::Message { message, .. } if message.qos != QoS::AtMostOnce)
+    match record {
+        Record::Message { message, .. } => message.qos != QoS::AtMostOnce,
+        Record::Session(record) => record.is_awaited(),
+        Record::Event(_) => false,
+    }
 }
 
 pub(crate) fn weight(record: &Record) -> usize {
     match record {
         Record::Message { message, .. } => message.weight(),
         Record::Event(event) => EVENT_OVERHEAD + event.detail.len(),
+        Record::Session(SessionRecord::Queued(Queued { source: Source::Own { message, .. }, .. })) => message.weight(),
+        Record::Session(_) => SESSION_WEIGHT,
     }
 }
 
@@ -286,6 +295,8 @@ fn skip(gap: &mut Option<Gap>, record: Record, reason: GapReason) {
     let time = match &record {
         Record::Message { message, .. } => message.received,
         Record::Event(event) => event.time,
+        // What happens to sessions is never skipped.
+        Record::Session(_) => return,
     };
     let gap = gap.get_or_insert_with(|| Gap {
         reason,
@@ -298,6 +309,7 @@ fn skip(gap: &mut Option<Gap>, record: Record, reason: GapReason) {
     gap.from = gap.from.min(time);
     gap.to = gap.to.max(time);
     match record {
+        Record::Session(_) => {}
         Record::Event(_) => gap.events += 1,
         Record::Message { message, matched } => {
             gap.messages += 1;

@@ -152,6 +152,75 @@ const MIGRATIONS: &[&str] = &["
                strftime('%Y-%m-%d %H:%M:%f', to_us / 1000000.0, 'unixepoch') AS until,
                messages, events, reason
         FROM gap;
+", "
+    -- Sessions that outlive their connection. `connected` is 1 from CONNECT to the connection's end: it is still 1 after a
+    -- crash. Orders below `sent_below` may have been sent; the next is `next_order` or higher; both are written when the
+    -- client leaves. Without `will_topic` there is no Will; with `will_due_us` it is due then.
+    CREATE TABLE session (
+        number INTEGER PRIMARY KEY,
+        client_id INTEGER NOT NULL,
+        address TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        expiry_interval INTEGER NOT NULL,
+        since_us INTEGER NOT NULL,
+        connected INTEGER NOT NULL,
+        next_order INTEGER NOT NULL DEFAULT 0,
+        sent_below INTEGER NOT NULL DEFAULT 0,
+        will_topic TEXT,
+        will_payload BLOB,
+        will_qos INTEGER NOT NULL DEFAULT 0,
+        will_retain INTEGER NOT NULL DEFAULT 0,
+        will_delay INTEGER,
+        will_properties BLOB,
+        will_due_us INTEGER
+    );
+    CREATE TABLE subscription (
+        session INTEGER NOT NULL,
+        filter TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        maximum_qos INTEGER NOT NULL,
+        no_local INTEGER NOT NULL,
+        retain_as_published INTEGER NOT NULL,
+        retain_handling INTEGER NOT NULL,
+        identifier INTEGER,
+        PRIMARY KEY (session, filter)
+    ) WITHOUT ROWID;
+
+    -- Messages that wait for a client or are on their way to it, in the order of sending. `message_id` is in `message`, or
+    -- else in `waiting`. `identifiers` are four bytes each.
+    CREATE TABLE queue (
+        session INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        message_id INTEGER NOT NULL,
+        qos INTEGER NOT NULL,
+        retain INTEGER NOT NULL,
+        identifiers BLOB,
+        PRIMARY KEY (session, number)
+    ) WITHOUT ROWID;
+    -- Ids ascend with time, so that its entries, too, are mostly appended.
+    CREATE INDEX queue_message ON queue (message_id);
+
+    -- Messages that queues need and that are no longer in the history, or never were: these have negative ids.
+    CREATE TABLE waiting (
+        id INTEGER PRIMARY KEY,
+        time_us INTEGER NOT NULL,
+        topic_id INTEGER NOT NULL,
+        client_id INTEGER NOT NULL,
+        qos INTEGER NOT NULL,
+        retain INTEGER NOT NULL,
+        matched INTEGER NOT NULL,
+        properties BLOB,
+        payload BLOB NOT NULL
+    );
+
+    -- QoS 2: what the client has and has not let go of (PUBREC came, PUBCOMP did not), and what came from it and is not let
+    -- go of (PUBREL did not come).
+    CREATE TABLE released (session INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (session, number)) WITHOUT ROWID;
+    CREATE TABLE received (
+        session INTEGER NOT NULL,
+        packet_identifier INTEGER NOT NULL,
+        PRIMARY KEY (session, packet_identifier)
+    ) WITHOUT ROWID;
 "];
 
 /// What a file that SQLite can open turns out to be.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use nightjar_broker::{Journal, Progress, Record, Sequence};
+use nightjar_broker::{Journal, Page, PageQuery, Progress, QueueUnreadable, Record, Sequence};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -17,6 +17,7 @@ use crate::open::{self, Database, Kept};
 use crate::postings::{Postings, Tail};
 use crate::queue::Queue;
 use crate::readers::Readers;
+use crate::sessions::read_page;
 use crate::topics::{Topics, seed};
 use crate::writer::Writer;
 
@@ -234,6 +235,18 @@ impl Journal for Store {
 
     fn is_behind(&self) -> bool {
         self.shared.queue.is_behind()
+    }
+
+    fn keeps_sessions(&self) -> bool {
+        self.shared.directory.is_some()
+    }
+
+    fn read_queue(&self, query: PageQuery) -> Result<Page, QueueUnreadable> {
+        let read = self.shared.readers.reader().and_then(|reader| read_page(&reader, query));
+        read.map_err(|error| {
+            self.shared.note_damage(&error);
+            QueueUnreadable(error.to_string())
+        })
     }
 }
 

@@ -297,7 +297,7 @@ fn gap_event(gap: &Gap) -> Record {
 fn message(record: &Record) -> Option<&Message> {
     match record {
         Record::Message { message, .. } => Some(message),
-        Record::Event(_) => None,
+        Record::Event(_) | Record::Session(_) => None,
     }
 }
 
@@ -311,8 +311,12 @@ fn batch_of(records: &[Record]) -> &[Record] {
             bytes += weight(record);
             bytes > BATCH_BYTES
         })
-        .unwrap_or(BATCH_RECORDS.min(records.len()));
-    &records[..end.max(1)]
+        .unwrap_or(BATCH_RECORDS.min(records.len()))
+        .max(1);
+    // What belongs to a message is committed with it.
+    let belongs = |record: &&Record| matches!(record, Record::Session(record) if record.belongs_to_message());
+    let end = end + records[end.min(records.len())..].iter().take_while(belongs).count();
+    &records[..end]
 }
 
 /// Without its writer the journal acknowledges nothing; it must not be silent about that.

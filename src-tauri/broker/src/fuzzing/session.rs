@@ -13,7 +13,7 @@ use nightjar_mqtt::{
 
 use super::script::Script;
 use crate::clock::{self, Moment};
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Kept};
 use crate::session::{Acknowledge, Action, Close, Link, Outgoing, Session};
 use crate::{ClientIdentifier, Message, Timestamp};
 
@@ -256,8 +256,14 @@ impl World {
             received: Timestamp::from_micros(received),
         };
         let expired = message.has_expired(self.now.wall);
-        let delivery =
-            Delivery { message: Arc::new(message), qos, retain: false, identifiers: Arc::from([]), share: None };
+        let delivery = Delivery {
+            message: Arc::new(message),
+            qos,
+            retain: false,
+            identifiers: Arc::from([]),
+            share: None,
+            kept: Kept::No,
+        };
         let mut actions = Vec::new();
         self.session.handle_delivery(self.now, delivery, &mut actions);
         let sent = actions.iter().find_map(|action| match action {
@@ -395,6 +401,7 @@ impl World {
             assert!(!self.connection.closed, "something follows the end of the connection: {action:?}");
             match action {
                 Action::Send(packet) => self.note_sent(cause, packet),
+                Action::SendCommitted(_) | Action::Keep(_) => panic!("the journal does not keep this session"),
                 Action::Deliver(outgoing) => self.note_delivered(cause, outgoing),
                 Action::Publish { publish, acknowledge, .. } => {
                     assert_eq!(cause, Cause::Packet);

@@ -1,6 +1,7 @@
 use nightjar_mqtt::{Packet, PacketIdentifier, Publish, QoS, ReasonCode, Subscribe, TopicName, Unsubscribe};
 
 use crate::delivery::Delivery;
+use crate::session_record::Place;
 use crate::{DropReason, EventKind};
 
 /// What a session asks of its connection and of the broker, to be done in order.
@@ -8,6 +9,10 @@ use crate::{DropReason, EventKind};
 pub(crate) enum Action {
     /// Send a packet that is no PUBLISH.
     Send(Packet),
+    /// Send a packet once everything so far is committed: after a crash there must be no way back behind it.
+    SendCommitted(Packet),
+    /// Tell the journal, which keeps this session.
+    Keep(Note),
     /// Send a message.
     Deliver(Outgoing),
     /// Route and record a message of the client, and acknowledge it once it is committed.
@@ -27,6 +32,19 @@ pub(crate) enum Action {
     },
     /// End the connection.
     Close(Close),
+}
+
+/// What happened to a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// A message is done, also with its entry in the journal.
+    Done(Place),
+    /// PUBREC came.
+    Released(Place),
+    /// PUBCOMP came.
+    Completed(Place),
+    /// PUBREL came.
+    ReceivedDone(PacketIdentifier),
 }
 
 /// A message to the client.

@@ -14,7 +14,7 @@ mod tests;
 
 use std::collections::HashSet;
 
-pub(crate) use action::{Acknowledge, Action, Close, Outgoing};
+pub(crate) use action::{Acknowledge, Action, Close, Note, Outgoing};
 pub(crate) use link::Link;
 pub(crate) use retained::RetainedRequests;
 pub(crate) use topic_aliases::{TopicAlias, TopicAliases};
@@ -26,6 +26,7 @@ use nightjar_mqtt::{
 use self::inflight::{Found, Inflight};
 use crate::clock::Moment;
 use crate::delivery::Delivery;
+use crate::session_record::Place;
 use crate::{ClientIdentifier, DropReason, EventKind};
 
 /// Seconds for which a session outlives its connection, where it never expires (MQTT 5.0, 3.1.2.11.2).
@@ -37,6 +38,8 @@ pub(crate) struct Session {
     client: ClientIdentifier,
     /// Seconds after the end of the connection.
     pub(crate) expiry_interval: u32,
+    /// The journal keeps it.
+    is_kept: bool,
     /// Retained messages that new subscriptions asked for and that were not sent yet.
     pub(crate) retained: RetainedRequests,
     inflight: Inflight,
@@ -51,11 +54,39 @@ impl Session {
         Self {
             client,
             expiry_interval,
+            is_kept: false,
             retained: RetainedRequests::default(),
             inflight: Inflight::default(),
             received: HashSet::new(),
             link,
         }
+    }
+
+    /// A session that the journal keeps.
+    pub(crate) fn kept(client: ClientIdentifier, expiry_interval: u32, link: Link) -> Self {
+        Self { is_kept: true, ..Self::new(client, expiry_interval, link) }
+    }
+
+    /// Takes over what the journal kept of the flows of a broker that ran before this one: flows that wait for PUBCOMP
+    /// and for PUBREL, and up to where messages may have been sent.
+    pub(crate) fn restore(
+        &mut self,
+        released: impl IntoIterator<Item = Place>,
+        received: impl IntoIterator<Item = PacketIdentifier>,
+        sent_below: u64,
+    ) {
+        self.inflight.restore(released, sent_below);
+        self.received.extend(received);
+    }
+
+    /// Messages below may have been sent.
+    pub(crate) fn sent_below(&self) -> u64 {
+        self.inflight.sent_below()
+    }
+
+    /// Whether a message with that place in the journal's queue may be sent beside those that are under way.
+    pub(crate) fn is_free(&self, order: u64) -> bool {
+        self.inflight.is_free(order)
     }
 
     pub(crate) const fn client(&self) -> &ClientIdentifier {
@@ -92,8 +123,9 @@ impl Session {
         self.expiry_interval = expiry_interval;
         self.link = link;
         self.inflight.restart();
+        let is_kept = self.is_kept;
         actions.extend(self.inflight.released().map(|packet_identifier| {
-            Action::Send(Packet::PubRel(Acknowledgement::new(packet_identifier, ReasonCode::SUCCESS)))
+            settled(is_kept, Packet::PubRel(Acknowledgement::new(packet_identifier, ReasonCode::SUCCESS)))
         }));
     }
 
@@ -165,11 +197,14 @@ impl Session {
             actions.push(Action::Drop { delivery, reason: DropReason::Expired });
             return;
         }
-        let packet_identifier = match delivery.qos {
-            QoS::AtMostOnce => None,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => Some(self.inflight.start(delivery.clone())),
+        let (packet_identifier, dup) = match delivery.qos {
+            QoS::AtMostOnce => (None, false),
+            QoS::AtLeastOnce | QoS::ExactlyOnce => {
+                let (packet_identifier, again) = self.inflight.start(delivery.clone());
+                (Some(packet_identifier), again)
+            }
         };
-        actions.push(Action::Deliver(Outgoing { dup: false, packet_identifier, message_expiry_interval, delivery }));
+        actions.push(Action::Deliver(Outgoing { dup, packet_identifier, message_expiry_interval, delivery }));
     }
 
     /// Forgets a message that turned out too large for the client, as if it had been sent [MQTT-3.1.2-25].
@@ -257,13 +292,19 @@ impl Session {
         }
         let reason = match self.inflight.release(packet_identifier) {
             Found::Nothing if self.link.knows_reason_codes() => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
-            Found::Flow(_) | Found::Nothing => ReasonCode::SUCCESS,
+            Found::Nothing => ReasonCode::SUCCESS,
+            Found::Flow { delivery: _, place } => {
+                actions.extend(place.map(|place| Action::Keep(Note::Released(place))));
+                ReasonCode::SUCCESS
+            }
             found @ Found::OtherFlow => {
                 finish_flow("PUBREC", acknowledgement, found, actions);
                 return;
             }
         };
-        actions.push(Action::Send(Packet::PubRel(Acknowledgement::new(packet_identifier, reason))));
+        // Were it sent before, a crash would send the message again to a client that has forgotten its identifier.
+        let answer = Packet::PubRel(Acknowledgement::new(packet_identifier, reason));
+        actions.push(settled(self.is_kept, answer));
     }
 
     fn handle_pubrel(&mut self, acknowledgement: &Acknowledgement, actions: &mut Vec<Action>) {
@@ -272,13 +313,18 @@ impl Session {
         // knows (MQTT 5.0, 4.9 Flow Control).
         self.link.incoming_finished();
         let reason = if self.received.remove(&packet_identifier) {
+            if self.is_kept {
+                actions.push(Action::Keep(Note::ReceivedDone(packet_identifier)));
+            }
             ReasonCode::SUCCESS
         } else if self.link.knows_reason_codes() {
             ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
         } else {
             ReasonCode::SUCCESS
         };
-        actions.push(Action::Send(Packet::PubComp(Acknowledgement::new(packet_identifier, reason))));
+        // Were it sent before, a crash would take the next message under that identifier for this one.
+        let answer = Packet::PubComp(Acknowledgement::new(packet_identifier, reason));
+        actions.push(settled(self.is_kept, answer));
     }
 
     fn handle_disconnect(&mut self, disconnect: &Disconnect, actions: &mut Vec<Action>) {
@@ -304,13 +350,22 @@ impl Session {
     }
 }
 
+/// Sends a packet behind which there is no way back: at once, unless the journal keeps the session.
+fn settled(is_kept: bool, packet: Packet) -> Action {
+    if is_kept { Action::SendCommitted(packet) } else { Action::Send(packet) }
+}
+
 /// What an acknowledgement that ends a flow leads to. One for nothing is ignored: it may be late.
 fn finish_flow(packet: &str, acknowledgement: &Acknowledgement, found: Found, actions: &mut Vec<Action>) {
     match found {
-        Found::Flow(Some(delivery)) if acknowledgement.reason_code.is_error() => {
+        Found::Flow { delivery: Some(delivery), .. } if acknowledgement.reason_code.is_error() => {
             actions.push(Action::Drop { delivery, reason: DropReason::RefusedBySubscriber });
         }
-        Found::Flow(_) | Found::Nothing => {}
+        Found::Flow { delivery, place: Some(place) } => actions.push(Action::Keep(match delivery {
+            Some(_) => Note::Done(place),
+            None => Note::Completed(place),
+        })),
+        Found::Flow { .. } | Found::Nothing => {}
         Found::OtherFlow => actions.push(Action::Close(Close::violation(
             ReasonCode::PROTOCOL_ERROR,
             format!(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nightjar_mqtt::TopicFilter;
 
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Kept};
 use crate::routing::{Epoch, RetainedCursor};
 use crate::{ClientIdentifier, Message, SubscriptionState};
 
@@ -50,6 +50,7 @@ impl RetainedTerms {
             retain: true,
             identifiers: Arc::clone(&self.identifiers),
             share: None,
+            kept: Kept::No,
         })
     }
 }

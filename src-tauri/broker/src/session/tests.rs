@@ -10,6 +10,7 @@ use nightjar_mqtt::{
 };
 
 use super::*;
+use crate::delivery::Kept;
 use crate::{Message, Timestamp, clock};
 
 /// A session, and a clock that moves only when it is told to.
@@ -96,7 +97,14 @@ impl World {
             publisher: ClientIdentifier::new("publisher"),
             received: self.now.wall,
         };
-        Delivery { message: Arc::new(message), qos, retain: false, identifiers: Arc::from([]), share: None }
+        Delivery {
+            message: Arc::new(message),
+            qos,
+            retain: false,
+            identifiers: Arc::from([]),
+            share: None,
+            kept: Kept::No,
+        }
     }
 
     fn committed(&mut self, qos: QoS, packet_identifier: u16) -> Vec<String> {
@@ -146,6 +154,13 @@ fn said(actions: &[Action]) -> Vec<String> {
         Action::Send(Packet::PubRec(sent)) => acknowledged("PUBREC", sent),
         Action::Send(Packet::PubRel(sent)) => acknowledged("PUBREL", sent),
         Action::Send(Packet::PubComp(sent)) => acknowledged("PUBCOMP", sent),
+        Action::SendCommitted(Packet::PubRel(sent)) => acknowledged("PUBREL once committed", sent),
+        Action::SendCommitted(Packet::PubComp(sent)) => acknowledged("PUBCOMP once committed", sent),
+        Action::SendCommitted(packet) => format!("{:?} once committed", packet.packet_type()),
+        Action::Keep(Note::Done(place)) => format!("done {}", place.order),
+        Action::Keep(Note::Released(place)) => format!("released {}", place.order),
+        Action::Keep(Note::Completed(place)) => format!("completed {}", place.order),
+        Action::Keep(Note::ReceivedDone(packet_identifier)) => format!("let go of {}", packet_identifier.value()),
         Action::Send(packet) => format!("{:?}", packet.packet_type()),
         Action::Deliver(outgoing) => {
             let topic = &outgoing.delivery.message.topic;

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod handshake;
+mod lasting;
 #[path = "../peer/mod.rs"]
 mod peer;
 mod reasons;

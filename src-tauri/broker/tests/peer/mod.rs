@@ -1,16 +1,18 @@
 //! A client that says exactly what a test tells it to, over a pipe in memory, and a journal that a test can hold back.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use nightjar_broker::{
-    Access, Broker, Event, EventKind, Journal, Limits, Message, Options, Progress, Record, Sequence,
+    Access, Broker, Event, EventKind, Journal, KeptSession, Limits, Message, Options, Page, PageQuery, Progress,
+    QueueUnreadable, Queued, QueuedMessage, Record, Restored, Sequence, SessionRecord, Source,
 };
 use nightjar_mqtt::{
     Acknowledgement, ConnAck, Connect, ConnectProperties, Decoder, Disconnect, Login, Packet, PacketIdentifier,
@@ -31,11 +33,20 @@ pub(crate) struct Recorder {
     progress: watch::Sender<Progress>,
     held: AtomicBool,
     behind: AtomicBool,
+    keeps_sessions: bool,
+    /// Parts of queues that were read.
+    pub(crate) pages: AtomicUsize,
 }
 
 impl Recorder {
     pub(crate) fn new() -> Arc<Self> {
+        Self::that_keeps(false)
+    }
+
+    pub(crate) fn that_keeps(keeps_sessions: bool) -> Arc<Self> {
         Arc::new(Self {
+            keeps_sessions,
+            pages: AtomicUsize::new(0),
             records: Mutex::default(),
             progress: watch::Sender::default(),
             held: AtomicBool::new(false),
@@ -66,9 +77,18 @@ impl Recorder {
     pub(crate) fn messages(&self) -> Vec<Arc<Message>> {
         let message = |record: &Record| match record {
             Record::Message { message, .. } => Some(Arc::clone(message)),
-            Record::Event(_) => None,
+            Record::Event(_) | Record::Session(_) => None,
         };
         self.records.lock().iter().filter_map(message).collect()
+    }
+
+    /// What was recorded of sessions.
+    pub(crate) fn sessions(&self) -> Vec<SessionRecord> {
+        let session = |record: &Record| match record {
+            Record::Session(record) => Some(record.clone()),
+            Record::Message { .. } | Record::Event(_) => None,
+        };
+        self.records.lock().iter().filter_map(session).collect()
     }
 
     pub(crate) fn payloads(&self) -> Vec<String> {
@@ -103,6 +123,43 @@ impl Journal for Recorder {
     fn is_behind(&self) -> bool {
         self.behind.load(Ordering::SeqCst)
     }
+
+    fn keeps_sessions(&self) -> bool {
+        self.keeps_sessions
+    }
+
+    fn read_queue(&self, query: PageQuery) -> Result<Page, QueueUnreadable> {
+        self.pages.fetch_add(1, Ordering::SeqCst);
+        let committed = self.progress.borrow().committed.0 as usize;
+        let records = self.records.lock();
+        let mut queue = BTreeMap::new();
+        let mut before = None;
+        for record in &records[..committed.min(records.len())] {
+            match record {
+                Record::Message { message, .. } => before = Some(message),
+                Record::Session(SessionRecord::Queued(queued)) if queued.place.session == query.session => {
+                    let message = match &queued.source {
+                        Source::Before => before.expect("a message comes before the entries of its queues"),
+                        Source::Own { message, .. } => message,
+                    };
+                    let Queued { place, qos, retain, ref identifiers, .. } = *queued;
+                    let (identifiers, message) = (Arc::clone(identifiers), Arc::clone(message));
+                    let entry = QueuedMessage { order: place.order, qos, retain, identifiers, message };
+                    queue.insert(place.order, entry);
+                }
+                Record::Session(SessionRecord::Done(place) | SessionRecord::Released(place))
+                    if place.session == query.session =>
+                {
+                    queue.remove(&place.order);
+                }
+                Record::Session(_) | Record::Event(_) => {}
+            }
+        }
+        let mut entries: Vec<_> = queue.range(query.from..query.to).map(|(_, entry)| entry.clone()).collect();
+        let next = entries.get(query.messages).map(|entry| entry.order);
+        entries.truncate(query.messages);
+        Ok(Page { entries, to: query.to, next })
+    }
 }
 
 /// A broker on a journal that can be looked at.
@@ -115,10 +172,17 @@ pub(crate) fn house() -> House {
     house_with(Limits::default())
 }
 
+/// A broker whose journal keeps sessions, on what an earlier one left.
+pub(crate) fn lasting_house(journal: &Arc<Recorder>, sessions: Vec<KeptSession>) -> House {
+    let options = Options { limits: Limits::default(), access: Access::ThisComputer };
+    let kept = Restored { retained: Vec::new(), sessions };
+    House { broker: Broker::start(options, Arc::clone(journal) as _, kept), journal: Arc::clone(journal) }
+}
+
 pub(crate) fn house_with(limits: Limits) -> House {
     let journal = Recorder::new();
     let options = Options { limits, access: Access::ThisComputer };
-    House { broker: Broker::start(options, Arc::clone(&journal) as _, Vec::new()), journal }
+    House { broker: Broker::start(options, Arc::clone(&journal) as _, Restored::default()), journal }
 }
 
 impl House {

@@ -1,4 +1,5 @@
-//! Deletes messages, and what else speaks of them, within a transaction. What a topic retains is held beside the history.
+//! Deletes messages, and what else speaks of them, within a transaction. What a topic retains, or a queue
+//! needs, is held beside the history.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -16,6 +17,10 @@ const HOLD: &str = "
     WHERE retain AND id BETWEEN ?1 AND ?2
           AND EXISTS (SELECT 1 FROM retained WHERE retained.topic_id = message.topic_id AND message_id = message.id)";
 
+const KEEP_WAITING: &str = "
+    INSERT OR IGNORE INTO waiting SELECT * FROM message
+    WHERE id IN (SELECT message_id FROM queue WHERE message_id BETWEEN ?1 AND ?2)";
+
 /// Deletes the messages up to and with that id, all of which must be counted.
 pub(crate) fn forget_through(transaction: &Connection, through: i64) -> rusqlite::Result<Lost> {
     let lost = {
@@ -25,6 +30,7 @@ pub(crate) fn forget_through(transaction: &Connection, through: i64) -> rusqlite
         rows.collect::<rusqlite::Result<BTreeMap<i64, u64>>>()?
     };
     transaction.prepare_cached(HOLD)?.execute((0, through))?;
+    transaction.prepare_cached(KEEP_WAITING)?.execute((0, through))?;
     transaction.prepare_cached("DELETE FROM message WHERE id <= ?1")?.execute([through])?;
     let left = through + 1;
     for (of, first) in [
@@ -48,6 +54,7 @@ pub(crate) fn forget(transaction: &Connection, ids: &[i64]) -> rusqlite::Result<
     {
         let mut select = transaction.prepare_cached("SELECT topic_id, client_id, retain FROM message WHERE id = ?1")?;
         let mut hold = transaction.prepare_cached(HOLD)?;
+        let mut keep_waiting = transaction.prepare_cached(KEEP_WAITING)?;
         let mut delete = transaction.prepare_cached("DELETE FROM message WHERE id = ?1")?;
         for &id in ids {
             let row = select.query_row([id], |row| <(i64, i64, bool)>::try_from(row)).optional()?;
@@ -55,6 +62,7 @@ pub(crate) fn forget(transaction: &Connection, ids: &[i64]) -> rusqlite::Result<
             if retain {
                 hold.execute((id, id))?;
             }
+            keep_waiting.execute((id, id))?;
             delete.execute([id])?;
             topics.entry(topic).or_default().push(id);
             clients.entry(client).or_default().push(id);

@@ -10,6 +10,7 @@ mod opening;
 mod pause;
 mod searching;
 mod segments;
+mod sessions;
 mod time_travel;
 mod tree;
 

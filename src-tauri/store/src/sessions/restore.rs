@@ -1,0 +1,136 @@
+//! What a start gets back.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use bytes::Bytes;
+use nightjar_broker::{ClientIdentifier, KeptQueue, KeptSession, SessionNumber, SubscriptionState, Timestamp};
+use nightjar_mqtt::{
+    PacketIdentifier, ProtocolVersion, QoS, RetainHandling, SubscriptionOptions, TopicFilter, TopicName, Will,
+    WillProperties,
+};
+use rusqlite::{Connection, Row};
+
+use crate::properties;
+
+/// Entries of a queue that are weighed; the others are taken to be like them.
+const WEIGHED: i64 = 10_000;
+/// What [`nightjar_broker::Message::weight`] adds to topic and payload.
+const OVERHEAD: i64 = 128;
+
+/// Every session that is kept.
+pub(crate) fn sessions(connection: &Connection) -> rusqlite::Result<Vec<KeptSession>> {
+    let mut select = connection.prepare(
+        "SELECT number, client.name, address, version, expiry_interval, since_us, connected, next_order, sent_below,
+                will_topic, will_payload, will_qos, will_retain, will_delay, will_properties, will_due_us
+         FROM session JOIN client ON client.id = session.client_id ORDER BY number",
+    )?;
+    let mut rows = select.query(())?;
+    let mut sessions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let number: i64 = row.get(0)?;
+        let address: Option<SocketAddr> = row.get_ref(2)?.as_str()?.parse().ok();
+        let numbers = |table: &str, column: &str| -> rusqlite::Result<Vec<i64>> {
+            let mut select = connection
+                .prepare_cached(&format!("SELECT {column} FROM {table} WHERE session = ?1 ORDER BY {column}"))?;
+            select.query_map([number], |row| row.get(0))?.collect()
+        };
+        let released: Vec<_> = numbers("released", "number")?.into_iter().map(|order| order as u64).collect();
+        let received = numbers("received", "packet_identifier")?;
+        let least = released.last().map_or(0, |order| order + 1).max(row.get::<_, i64>(7)? as u64);
+        sessions.push(KeptSession {
+            number: SessionNumber(number as u64),
+            client: ClientIdentifier::new(row.get_ref(1)?.as_str()?),
+            address: address.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)),
+            version: version(row.get(3)?),
+            expiry_interval: row.get(4)?,
+            was_connected: row.get(6)?,
+            since: Timestamp::from_micros(row.get(5)?),
+            subscriptions: subscriptions(connection, number)?,
+            will: will(row)?,
+            queue: queue(connection, number, least, row.get::<_, i64>(8)? as u64)?,
+            released,
+            received: received.into_iter().filter_map(|id| PacketIdentifier::new(u16::try_from(id).ok()?)).collect(),
+        });
+    }
+    Ok(sessions)
+}
+
+fn queue(connection: &Connection, session: i64, least: u64, sent_below: u64) -> rusqlite::Result<KeptQueue> {
+    let (messages, first, last) = connection
+        .prepare_cached("SELECT count(*), min(number), max(number) FROM queue WHERE session = ?1")?
+        .query_row([session], |row| <(i64, Option<i64>, Option<i64>)>::try_from(row))?;
+    let (weighed, weight) = connection
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(length(topic.name) + coalesce(length(message.payload), 0)), 0)
+             FROM (SELECT message_id FROM queue WHERE session = ?1 ORDER BY number LIMIT ?2) AS queued
+             JOIN (SELECT * FROM message UNION ALL SELECT * FROM waiting) AS message ON message.id = queued.message_id
+             JOIN topic ON topic.id = message.topic_id",
+        )?
+        .query_row((session, WEIGHED), |row| <(i64, i64)>::try_from(row))?;
+    let bytes = messages * OVERHEAD + weight * messages / weighed.max(1);
+    Ok(KeptQueue {
+        messages: messages as usize,
+        bytes: bytes as usize,
+        first: first.unwrap_or(0) as u64,
+        next: last.map_or(0, |last| last as u64 + 1).max(least),
+        sent_below,
+    })
+}
+
+fn subscriptions(connection: &Connection, session: i64) -> rusqlite::Result<Vec<(TopicFilter, SubscriptionState)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT filter, version, maximum_qos, no_local, retain_as_published, retain_handling, identifier
+         FROM subscription WHERE session = ?1",
+    )?;
+    let mut rows = select.query([session])?;
+    let mut subscriptions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let Ok(filter) = TopicFilter::new_for(version(row.get(1)?), row.get::<_, String>(0)?) else { continue };
+        let options = SubscriptionOptions {
+            maximum_qos: QoS::from_level(row.get(2)?).unwrap_or_default(),
+            no_local: row.get(3)?,
+            retain_as_published: row.get(4)?,
+            retain_handling: match row.get(5)? {
+                1_u8 => RetainHandling::AtNewSubscribe,
+                2 => RetainHandling::Never,
+                _ => RetainHandling::AtSubscribe,
+            },
+        };
+        subscriptions.push((filter, SubscriptionState { options, identifier: row.get(6)? }));
+    }
+    Ok(subscriptions)
+}
+
+type DueWill = Option<(Option<Timestamp>, Box<Will>)>;
+
+fn will(row: &Row<'_>) -> rusqlite::Result<DueWill> {
+    let Some(topic) = row.get::<_, Option<String>>(9)? else { return Ok(None) };
+    let Ok(topic) = TopicName::new(topic) else { return Ok(None) };
+    let properties = row.get_ref(14)?.as_blob_or_null()?.and_then(properties::decode).unwrap_or_default();
+    let will = Will {
+        topic,
+        payload: Bytes::from(row.get::<_, Option<Vec<u8>>>(10)?.unwrap_or_default()),
+        qos: QoS::from_level(row.get(11)?).unwrap_or_default(),
+        retain: row.get(12)?,
+        properties: WillProperties {
+            will_delay_interval: row.get(13)?,
+            payload_format_indicator: properties.payload_format_indicator,
+            message_expiry_interval: properties.message_expiry_interval,
+            content_type: properties.content_type,
+            response_topic: properties.response_topic,
+            correlation_data: properties.correlation_data,
+            user_properties: properties.user_properties,
+        },
+    };
+    let due = row.get::<_, Option<i64>>(15)?.map(Timestamp::from_micros);
+    Ok(Some((due, Box::new(will))))
+}
+
+/// The version of a Protocol Level.
+const fn version(level: u8) -> ProtocolVersion {
+    match level {
+        3 => ProtocolVersion::V31,
+        4 => ProtocolVersion::V311,
+        _ => ProtocolVersion::V5,
+    }
+}

@@ -1,0 +1,250 @@
+//! Sessions that outlive their connections: what is written of them, and what a start and a reader get back.
+
+use std::net::SocketAddr;
+
+use nightjar_broker::{
+    KeptQueue, PageQuery, Place, Queued, SessionAbout, SessionAway, SessionNumber, SessionRecord, Source,
+    SubscriptionState,
+};
+use nightjar_mqtt::{PacketIdentifier, ProtocolVersion, SubscriptionOptions, TopicFilter, Will, WillProperties};
+use rusqlite::Connection;
+
+use super::*;
+use crate::{Keep, KeepingRule};
+
+const SESSION: SessionNumber = SessionNumber(7);
+
+fn address() -> SocketAddr {
+    "10.0.0.7:1234".parse().unwrap()
+}
+
+fn place(order: u64) -> Place {
+    Place { session: SESSION, order }
+}
+
+fn session(record: SessionRecord) -> Record {
+    Record::Session(record)
+}
+
+fn opened(will: Option<Box<Will>>) -> Record {
+    let about = SessionAbout {
+        client: ClientIdentifier::new("lamp"),
+        address: address(),
+        version: ProtocolVersion::V5,
+        expiry_interval: 100,
+        since: at(1.0),
+        will,
+    };
+    session(SessionRecord::Opened { session: SESSION, about: Box::new(about) })
+}
+
+fn queued(order: u64, source: Source) -> Record {
+    let identifiers = Arc::from([order as u32, 268_435_455]);
+    session(SessionRecord::Queued(Queued {
+        place: place(order),
+        qos: QoS::ExactlyOnce,
+        retain: true,
+        identifiers,
+        source,
+    }))
+}
+
+/// Messages of one append, each waiting under the order that its payload names.
+fn waiting(orders: impl IntoIterator<Item = u64>) -> Vec<Record> {
+    let pair = |order: u64| [record(message("t", &order.to_string())), queued(order, Source::Before)];
+    orders.into_iter().flat_map(pair).collect()
+}
+
+fn orders(store: &Store, from: u64, to: u64, messages: usize) -> (Vec<u64>, Option<u64>) {
+    let query = PageQuery { session: SESSION, from, to, messages, bytes: usize::MAX };
+    let page = store.read_queue(query).unwrap();
+    for entry in &page.entries {
+        assert_eq!(entry.message.payload, entry.order.to_string());
+        assert_eq!(entry.identifiers[..], [entry.order as u32, 268_435_455]);
+        assert!(entry.retain && entry.qos == QoS::ExactlyOnce);
+    }
+    (page.entries.iter().map(|entry| entry.order).collect(), page.next)
+}
+
+/// Rows of a table, as whoever opens the file sees them.
+fn rows(directory: &Path, table: &str) -> i64 {
+    let connection = Connection::open(directory.join("nightjar.db")).unwrap();
+    connection.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_session_comes_back_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let will = Will {
+        topic: TopicName::new("gone").unwrap(),
+        payload: Bytes::from_static(b"bye"),
+        qos: QoS::AtLeastOnce,
+        retain: true,
+        properties: WillProperties {
+            will_delay_interval: Some(9),
+            content_type: Some("text/plain".into()),
+            ..WillProperties::default()
+        },
+    };
+    let filter = TopicFilter::new("$share/g/a/+").unwrap();
+    let options = SubscriptionOptions { maximum_qos: QoS::ExactlyOnce, no_local: false, ..Default::default() };
+    let state = SubscriptionState { options, identifier: Some(5) };
+    let subscribed = |filter: &TopicFilter| {
+        session(SessionRecord::Subscribed {
+            session: SESSION,
+            filter: filter.clone(),
+            state,
+            version: ProtocolVersion::V5,
+        })
+    };
+    let dropped = TopicFilter::new("b").unwrap();
+    let received = |number| PacketIdentifier::new(number).unwrap();
+    let away =
+        SessionAway { since: at(2.0), expiry_interval: 60, will_due: Some(at(11.0)), next_order: 40, sent_below: 12 };
+    let store = open(directory.path()).store;
+    keep(&store, [opened(Some(Box::new(will.clone()))), subscribed(&filter), subscribed(&dropped)]);
+    keep(&store, waiting(10..20));
+    keep(
+        &store,
+        [
+            session(SessionRecord::Unsubscribed { session: SESSION, filter: dropped }),
+            session(SessionRecord::Done(place(10))),
+            session(SessionRecord::Released(place(12))),
+            session(SessionRecord::Released(place(13))),
+            record(message("t", "in")),
+            session(SessionRecord::Received { session: SESSION, packet_identifier: received(3) }),
+            session(SessionRecord::Received { session: SESSION, packet_identifier: received(4) }),
+        ],
+    );
+    keep(
+        &store,
+        [
+            session(SessionRecord::Completed(place(13))),
+            session(SessionRecord::ReceivedDone { session: SESSION, packet_identifier: received(3) }),
+        ],
+    );
+    drop(store);
+    let kept = open(directory.path()).kept.sessions.remove(0);
+    assert!(kept.was_connected && kept.since == at(1.0) && kept.expiry_interval == 100);
+    assert_eq!(kept.will, Some((None, Box::new(will.clone()))));
+
+    let store = open(directory.path()).store;
+    keep(&store, [session(SessionRecord::Away { session: SESSION, away: Box::new(away) })]);
+    drop(store);
+    let Opened { store, kept, .. } = open(directory.path());
+    let [kept] = &kept.sessions[..] else { panic!("{} sessions", kept.sessions.len()) };
+    assert_eq!((kept.number, &*kept.client, kept.address), (SESSION, "lamp", address()));
+    assert_eq!((kept.version, kept.expiry_interval, kept.since), (ProtocolVersion::V5, 60, at(2.0)));
+    assert!(!kept.was_connected);
+    assert_eq!(kept.subscriptions, [(filter, state)]);
+    assert_eq!(kept.will, Some((Some(at(11.0)), Box::new(will))));
+    let weight = message("t", "11").weight();
+    assert_eq!(kept.queue, KeptQueue { messages: 7, bytes: 7 * weight, first: 11, next: 40, sent_below: 12 });
+    assert_eq!(kept.released, [12]);
+    assert_eq!(kept.received, [received(4)]);
+    assert_eq!(orders(&store, 0, 100, 100), (vec![11, 14, 15, 16, 17, 18, 19], None));
+
+    keep(&store, [session(SessionRecord::WillDone { session: SESSION })]);
+    drop(store);
+    let store = open(directory.path());
+    assert_eq!(store.kept.sessions[0].will, None);
+    keep(&store.store, [session(SessionRecord::Ended { session: SESSION })]);
+    drop(store);
+    assert!(open(directory.path()).kept.sessions.is_empty());
+    for table in ["queue", "released", "received", "subscription", "waiting"] {
+        assert_eq!(rows(directory.path(), table), 0, "{table}");
+    }
+}
+
+#[test]
+fn a_queue_is_read_in_pages() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    keep(&store, std::iter::once(opened(None)).chain(waiting(0..10)));
+    assert_eq!(orders(&store, 0, 8, 3), (vec![0, 1, 2], Some(3)));
+    assert_eq!(orders(&store, 3, 8, 5), (vec![3, 4, 5, 6, 7], None));
+    let query = PageQuery { session: SESSION, from: 5, to: 10, messages: 100, bytes: 1 };
+    let page = store.read_queue(query).unwrap();
+    assert_eq!((page.entries.len(), page.next), (1, Some(6)), "a page has at least one message");
+}
+
+#[test]
+fn what_is_acknowledged_before_its_batch_is_committed_is_never_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    keep(&store, [opened(None)]);
+    let connection = Connection::open(directory.path().join("nightjar.db")).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE written (number); CREATE TRIGGER witness AFTER INSERT ON queue
+             BEGIN INSERT INTO written VALUES (new.number); END",
+        )
+        .unwrap();
+    drop(connection);
+    let mut records = waiting(0..3);
+    records.extend([session(SessionRecord::Done(place(0))), session(SessionRecord::Done(place(2)))]);
+    // The subscriber was faster than the publisher's append.
+    records.push(session(SessionRecord::Done(place(3))));
+    keep(&store, records);
+    keep(&store, waiting(3..5));
+    assert_eq!(orders(&store, 0, 10, 10), (vec![1, 4], None));
+    assert_eq!(rows(directory.path(), "written"), 2);
+    keep(&store, [session(SessionRecord::Done(place(1)))]);
+    keep(&store, waiting(5..6));
+    assert_eq!(orders(&store, 0, 10, 10), (vec![4, 5], None));
+}
+
+#[test]
+fn what_comes_late_for_a_session_that_is_over_is_not_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    keep(&store, [opened(None), session(SessionRecord::Ended { session: SESSION })]);
+    keep(&store, waiting(0..3));
+    keep(&store, [session(SessionRecord::Done(place(9))), session(SessionRecord::Released(place(1)))]);
+    assert_eq!((rows(directory.path(), "queue"), rows(directory.path(), "released")), (0, 0));
+}
+
+#[test]
+fn a_message_that_moves_to_another_session_ends_in_the_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    keep(&store, std::iter::once(opened(None)).chain(waiting(0..2)));
+    let own = Source::Own { message: Arc::new(message("t", "8")), instead_of: Some(place(0)) };
+    keep(&store, [queued(8, own)]);
+    assert_eq!(orders(&store, 0, 10, 10), (vec![1, 8], None));
+    assert_eq!(store.statistics().messages, 2, "the copy is no part of the history");
+    keep(&store, [session(SessionRecord::Done(place(8)))]);
+    assert_eq!(rows(directory.path(), "waiting"), 0);
+}
+
+#[test]
+fn what_a_queue_needs_outlives_the_history() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    keep(&store, std::iter::once(opened(None)).chain(waiting(0..3)));
+    keep(&store, [record(message("t", "not needed")), session(SessionRecord::Done(place(1)))]);
+    store.set_keeping(Keeping { file: None, ..Keeping::default() });
+    store.keep_to_rules();
+    assert_eq!(store.statistics().messages, 0);
+    assert_eq!(rows(directory.path(), "waiting"), 2);
+    assert_eq!(orders(&store, 0, 10, 10), (vec![0, 2], None));
+    keep(&store, [session(SessionRecord::Done(place(0)))]);
+    assert_eq!(rows(directory.path(), "waiting"), 1);
+    drop(store);
+    let Opened { store, kept, .. } = open(directory.path());
+    assert_eq!(kept.sessions[0].queue.messages, 1);
+    assert_eq!(orders(&store, 0, 10, 10), (vec![2], None));
+}
+
+#[test]
+fn what_is_not_recorded_waits_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    let rule = KeepingRule { filter: TopicFilter::new("t").unwrap(), keep: Keep::Nothing };
+    store.set_keeping(Keeping { rules: vec![rule], ..Keeping::everything() });
+    keep(&store, std::iter::once(opened(None)).chain(waiting(0..3)));
+    assert_eq!(store.statistics().messages, 0);
+    assert_eq!(orders(&store, 0, 10, 10), (vec![0, 1, 2], None));
+    keep(&store, (0..3).map(|order| session(SessionRecord::Done(place(order)))));
+    assert_eq!(rows(directory.path(), "waiting"), 0);
+}
