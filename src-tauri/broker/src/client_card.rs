@@ -1,13 +1,13 @@
 //! What the broker knows of a client besides its session: for the window, for `$SYS`, and for whoever asks.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use nightjar_mqtt::{ProtocolVersion, SubscriptionOptions, TopicFilter, Will};
+use nightjar_mqtt::{ProtocolVersion, SubscriptionOptions, Will};
 use parking_lot::Mutex;
 
 use crate::outbox::Outbox;
+use crate::session_subscriptions::SessionSubscriptions;
 use crate::{ClientIdentifier, Timestamp};
 
 /// Shared between the client's connection, which writes it, and whoever looks.
@@ -29,7 +29,7 @@ pub(crate) struct About {
     pub(crate) connection: ConnectionInfo,
     pub(crate) last_disconnect: Option<String>,
     /// The session's subscriptions: this is where they live, beside their copies in the tree.
-    pub(crate) subscriptions: BTreeMap<TopicFilter, SubscriptionState>,
+    pub(crate) subscriptions: SessionSubscriptions,
 }
 
 /// A subscription of a session: how, and under which Subscription Identifier.
@@ -90,7 +90,7 @@ impl ClientCard {
                 since,
                 connection,
                 last_disconnect: None,
-                subscriptions: BTreeMap::new(),
+                subscriptions: SessionSubscriptions::default(),
             }),
         }
     }

@@ -40,6 +40,7 @@ mod router;
 mod routing;
 mod session;
 mod session_record;
+mod session_subscriptions;
 mod share;
 mod shared;
 mod subscribing;

@@ -57,6 +57,8 @@ pub struct Limits {
     pub maximum_waiting_bytes: usize,
     /// Subscriptions of one session. Default: 50,000.
     pub maximum_subscriptions: usize,
+    /// Bytes of memory for the subscriptions of one session: some 256 a level. Default: 128 MiB.
+    pub maximum_subscription_bytes: usize,
     /// Levels of a Topic Name or Topic Filter. Default: 200.
     pub maximum_topic_levels: usize,
     /// Bytes of a Topic Name or Topic Filter. Default: 65,535, as long as MQTT can say.
@@ -100,6 +102,7 @@ impl Default for Limits {
             maximum_waiting_messages: 65_536,
             maximum_waiting_bytes: 16 << 20,
             maximum_subscriptions: 50_000,
+            maximum_subscription_bytes: 128 << 20,
             maximum_topic_levels: 200,
             maximum_topic_length: 65_535,
             topic_alias_maximum: 64,

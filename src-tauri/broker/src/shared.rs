@@ -132,9 +132,10 @@ impl Shared {
     /// longer allow could not shrink.
     fn has_room_for(&self, retained: &RetainedTree, message: &Message) -> bool {
         let replaced = retained.of(&message.topic).map(|replaced| replaced.weight());
-        let grows = message.weight().saturating_sub(replaced.unwrap_or(0));
+        let levels = if replaced.is_some() { 0 } else { retained.levels_to_add(&message.topic) };
+        let grows = (message.weight() + levels * RetainedTree::LEVEL).saturating_sub(replaced.unwrap_or(0));
         (replaced.is_some() || retained.len_of_clients() < self.limits.maximum_retained_messages)
-            && (grows == 0 || retained.bytes_of_clients() + grows <= self.limits.maximum_retained_bytes)
+            && (grows == 0 || retained.footprint() + grows <= self.limits.maximum_retained_bytes)
     }
 
     /// Hands the batch's records to the journal and wakes the subscribers; returns the sequence that covers it all.

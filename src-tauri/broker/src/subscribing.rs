@@ -12,6 +12,7 @@ use crate::EventKind;
 use crate::client_card::SubscriptionState;
 use crate::connection::Connection;
 use crate::session_record::SessionRecord;
+use crate::session_subscriptions::SessionSubscriptions;
 
 /// Topic Filters that one event names.
 const NAMED: usize = 10;
@@ -77,6 +78,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             }
             if subscriptions.len() >= limits.maximum_subscriptions && !subscriptions.contains_key(filter) {
                 return Some((ReasonCode::QUOTA_EXCEEDED, "the client has as many subscriptions as the broker allows"));
+            }
+            let footprint = subscriptions.footprint() + SessionSubscriptions::footprint_of(filter);
+            if footprint > limits.maximum_subscription_bytes && !subscriptions.contains_key(filter) {
+                return Some((
+                    ReasonCode::QUOTA_EXCEEDED,
+                    "the client's subscriptions are as large as the broker allows",
+                ));
             }
             let filter = filter.detached();
             let state = SubscriptionState { options: subscription.options, identifier };

@@ -94,6 +94,7 @@ const SETTINGS: &[Setting] = &[
     setting!(maximum_waiting_messages, Count, 1, 1_000_000_000),
     setting!(maximum_waiting_bytes, Size, 1_024, 1_024 * GIB),
     setting!(maximum_subscriptions, Count, 1, 100_000_000),
+    setting!(maximum_subscription_bytes, Size, 1_024, 1_024 * GIB),
     setting!(maximum_topic_levels, Count, 1, MOST_LEVELS),
     setting!(maximum_topic_length, Size, 1, 65_535),
     setting!(topic_alias_maximum, Count, 0, 65_535),

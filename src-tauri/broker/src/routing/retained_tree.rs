@@ -14,6 +14,8 @@ pub(crate) struct RetainedTree {
     own: usize,
     bytes: usize,
     own_bytes: usize,
+    /// Nodes, the root and those of the server's own topics left out.
+    levels: usize,
     /// Counts the calls of [`Self::set`].
     epoch: Epoch,
 }
@@ -30,7 +32,7 @@ impl Epoch {
 /// A level of the tree. The depth is bounded by whoever inserts: the walks below recurse once a level.
 #[derive(Debug, Default)]
 pub(super) struct Node {
-    pub(super) children: BTreeMap<Box<str>, Self>,
+    pub(super) children: BTreeMap<Box<str>, Box<Self>>,
     pub(super) entry: Option<Entry>,
 }
 
@@ -41,6 +43,9 @@ pub(super) struct Entry {
 }
 
 impl RetainedTree {
+    /// Bytes of a level that only one topic has: a node, its name, and its place among its siblings.
+    pub(crate) const LEVEL: usize = 384;
+
     /// Retained messages in all, the server's own (`$SYS`) included.
     pub(crate) const fn len(&self) -> usize {
         self.len
@@ -61,17 +66,40 @@ impl RetainedTree {
         self.bytes - self.own_bytes
     }
 
+    /// Bytes of memory, about, the server's own topics left out: a message of a few bytes can be the only one below many levels.
+    pub(crate) const fn footprint(&self) -> usize {
+        self.bytes_of_clients() + self.levels * Self::LEVEL
+    }
+
+    /// Levels that a message of that topic would add.
+    pub(crate) fn levels_to_add(&self, topic: &str) -> usize {
+        let mut node = &self.root;
+        let mut levels = topic.split('/');
+        let mut missing = 0;
+        while let Some(level) = levels.next() {
+            match node.children.get(level) {
+                Some(child) => node = child,
+                None => {
+                    missing = 1 + levels.count();
+                    break;
+                }
+            }
+        }
+        missing
+    }
+
     /// Keeps the message for its topic; returns the one that it replaces [MQTT-3.3.1-5].
     pub(crate) fn set(&mut self, message: Arc<Message>) -> Option<Arc<Message>> {
+        let is_own = is_own(&message.topic);
         let mut node = &mut self.root;
         for level in message.topic.split('/') {
             if !node.children.contains_key(level) {
-                node.children.insert(level.into(), Node::default());
+                node.children.insert(level.into(), Box::default());
+                self.levels += usize::from(!is_own);
             }
             node = node.children.get_mut(level).expect("inserted in the line above where it was missing");
         }
         let weight = message.weight();
-        let is_own = is_own(&message.topic);
         self.bytes += weight;
         self.own_bytes += if is_own { weight } else { 0 };
         self.epoch.0 += 1;
@@ -106,19 +134,23 @@ impl RetainedTree {
 
     /// Forgets the message of a topic; `None` where it has none [MQTT-3.3.1-6].
     pub(crate) fn clear(&mut self, topic: &str) -> Option<Arc<Message>> {
-        let cleared = clear_below(&mut self.root, topic)?;
+        let mut removed = 0;
+        let cleared = clear_below(&mut self.root, topic, &mut removed)?;
         self.len -= 1;
         self.bytes -= cleared.weight();
         if is_own(&cleared.topic) {
             self.own -= 1;
             self.own_bytes -= cleared.weight();
+        } else {
+            self.levels -= removed;
         }
         Some(cleared)
     }
 
     /// The message of a topic.
     pub(crate) fn of(&self, topic: &str) -> Option<&Arc<Message>> {
-        let node = topic.split('/').try_fold(&self.root, |node, level| node.children.get(level))?;
+        let node =
+            topic.split('/').try_fold(&self.root, |node, level| node.children.get(level).map(|child| &**child))?;
         node.entry.as_ref().map(|entry| &entry.message)
     }
 
@@ -137,18 +169,19 @@ fn is_own(topic: &str) -> bool {
     topic.split('/').next() == Some(OWN)
 }
 
-fn clear_below(node: &mut Node, topic: &str) -> Option<Arc<Message>> {
+fn clear_below(node: &mut Node, topic: &str, removed: &mut usize) -> Option<Arc<Message>> {
     let (level, rest) = match topic.split_once('/') {
         Some((level, rest)) => (level, Some(rest)),
         None => (topic, None),
     };
     let child = node.children.get_mut(level)?;
     let cleared = match rest {
-        Some(rest) => clear_below(child, rest),
+        Some(rest) => clear_below(child, rest, removed),
         None => child.entry.take().map(|entry| entry.message),
     };
     if child.entry.is_none() && child.children.is_empty() {
         node.children.remove(level);
+        *removed += 1;
     }
     cleared
 }
@@ -198,6 +231,22 @@ mod tests {
         assert_eq!((tree.len(), tree.len_of_clients(), tree.bytes_of_clients()), (1, 0, 0));
         tree.clear("$SYS/a");
         assert_eq!((tree.bytes(), tree.bytes_of_clients()), (0, 0));
+        assert_eq!(tree.footprint(), 0);
+    }
+
+    #[test]
+    fn the_levels_above_a_message_have_their_weight() {
+        let mut tree = RetainedTree::default();
+        let of = |tree: &RetainedTree| (tree.footprint() - tree.bytes()) / RetainedTree::LEVEL;
+        for (topic, added, levels) in [("a/b/c", 3, 3), ("a/b", 0, 3), ("a/d/e", 2, 5), ("a/b/c", 0, 5)] {
+            assert_eq!(tree.levels_to_add(topic), added, "{topic}");
+            tree.set(message(topic, "1"));
+            assert_eq!(of(&tree), levels, "{topic}");
+        }
+        for (topic, levels) in [("a/b", 5), ("a/d/e", 3), ("a/d/e", 3), ("a/b/c", 0)] {
+            tree.clear(topic);
+            assert_eq!(of(&tree), levels, "{topic}");
+        }
         assert!(tree.root.children.is_empty(), "no empty levels stay");
     }
 }

@@ -14,23 +14,26 @@ pub(crate) struct SubscriptionTree<K, V> {
 /// A level of the tree. The depth is bounded by whoever inserts: the walks below recurse once a level.
 #[derive(Debug)]
 struct Node<K, V> {
-    children: HashMap<Box<str>, Self>,
+    children: HashMap<Box<str>, Box<Self>>,
     any_level: Option<Box<Self>>,
     /// Filters that end with `#` here.
-    rest: HashMap<K, V>,
+    rest: Ends<K, V>,
     /// Filters that end here.
-    here: HashMap<K, V>,
+    here: Ends<K, V>,
 }
+
+/// Subscriptions to one filter; most levels have none.
+type Ends<K, V> = Option<Box<HashMap<K, V>>>;
 
 impl<K, V> Default for Node<K, V> {
     fn default() -> Self {
-        Self { children: HashMap::new(), any_level: None, rest: HashMap::new(), here: HashMap::new() }
+        Self { children: HashMap::new(), any_level: None, rest: None, here: None }
     }
 }
 
 impl<K, V> Node<K, V> {
     fn is_empty(&self) -> bool {
-        self.children.is_empty() && self.any_level.is_none() && self.rest.is_empty() && self.here.is_empty()
+        self.children.is_empty() && self.any_level.is_none() && self.rest.is_none() && self.here.is_none()
     }
 }
 
@@ -52,7 +55,7 @@ impl<K: Hash + Eq, V> SubscriptionTree<K, V> {
         for level in filter.split('/') {
             match level {
                 "#" => {
-                    let replaced = node.rest.insert(subscriber, data);
+                    let replaced = node.rest.get_or_insert_default().insert(subscriber, data);
                     self.len += usize::from(replaced.is_none());
                     return replaced;
                 }
@@ -63,7 +66,7 @@ impl<K: Hash + Eq, V> SubscriptionTree<K, V> {
                 level => node = node.children.entry(level.into()).or_default(),
             }
         }
-        let replaced = node.here.insert(subscriber, data);
+        let replaced = node.here.get_or_insert_default().insert(subscriber, data);
         self.len += usize::from(replaced.is_none());
         replaced
     }
@@ -99,9 +102,9 @@ fn split_level(topic: &str) -> (&str, Option<&str>) {
 
 fn visit_below<'a, K, V>(node: &'a Node<K, V>, topic: Option<&str>, found: &mut impl FnMut(&'a K, &'a V)) {
     // `#` matches the level above it too (4.7.1.2).
-    node.rest.iter().for_each(|(subscriber, data)| found(subscriber, data));
+    node.rest.iter().flat_map(|ends| &**ends).for_each(|(subscriber, data)| found(subscriber, data));
     let Some(topic) = topic else {
-        node.here.iter().for_each(|(subscriber, data)| found(subscriber, data));
+        node.here.iter().flat_map(|ends| &**ends).for_each(|(subscriber, data)| found(subscriber, data));
         return;
     };
     let (level, rest) = split_level(topic);
@@ -116,12 +119,12 @@ fn visit_below<'a, K, V>(node: &'a Node<K, V>, topic: Option<&str>, found: &mut 
 fn remove_below<K: Hash + Eq, V>(node: &mut Node<K, V>, filter: &str, subscriber: &K) -> Option<V> {
     let (level, rest) = split_level(filter);
     if level == "#" {
-        return node.rest.remove(subscriber);
+        return remove_end(&mut node.rest, subscriber);
     }
-    let child = if level == "+" { node.any_level.as_deref_mut()? } else { node.children.get_mut(level)? };
+    let child = if level == "+" { node.any_level.as_deref_mut()? } else { &mut **node.children.get_mut(level)? };
     let removed = match rest {
         Some(rest) => remove_below(child, rest, subscriber),
-        None => child.here.remove(subscriber),
+        None => remove_end(&mut child.here, subscriber),
     };
     if child.is_empty() {
         if level == "+" {
@@ -129,6 +132,15 @@ fn remove_below<K: Hash + Eq, V>(node: &mut Node<K, V>, filter: &str, subscriber
         } else {
             node.children.remove(level);
         }
+    }
+    removed
+}
+
+fn remove_end<K: Hash + Eq, V>(ends: &mut Ends<K, V>, subscriber: &K) -> Option<V> {
+    let there = ends.as_mut()?;
+    let removed = there.remove(subscriber);
+    if there.is_empty() {
+        *ends = None;
     }
     removed
 }

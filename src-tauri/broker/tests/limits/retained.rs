@@ -39,7 +39,7 @@ async fn one_message_too_many_is_not_taken() {
 
 #[tokio::test(start_paused = true)]
 async fn nor_is_one_that_is_too_large_for_what_is_left() {
-    let limits = Limits { maximum_retained_bytes: 2 * (128 + 1 + 100), ..Limits::default() };
+    let limits = Limits { maximum_retained_bytes: 2 * (128 + 384 + 1 + 100), ..Limits::default() };
     let house = house_with(limits);
     let mut client = house.client(V5, "client").await;
     assert!(!retain(&mut client, "a", &"x".repeat(100)).await.is_error());

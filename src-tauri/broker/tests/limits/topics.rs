@@ -49,3 +49,15 @@ async fn a_session_has_so_many_subscriptions() {
     client.subscribe("b", Q1).await;
     assert_eq!(house.event(EventKind::Refused).await.client.as_deref(), Some("old"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_session_has_so_much_memory_for_subscriptions() {
+    let house = house_with(Limits { maximum_subscription_bytes: 10_000, ..Limits::default() });
+    let mut client = house.client(V5, "client").await;
+    let options = SubscriptionOptions::default();
+    let deep = |name: &str| format!("{name}{}", "/x".repeat(20));
+    client.subscribe(&deep("a"), Q0).await;
+    assert_eq!(client.subscribe_with(&deep("b"), options, None).await, ReasonCode::QUOTA_EXCEEDED);
+    client.subscribe(&deep("a"), Q1).await;
+    client.subscribe("b", Q0).await;
+}
