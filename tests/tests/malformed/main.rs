@@ -312,7 +312,8 @@ fn bombs_and_floods_leave_the_memory_where_it_was() -> anyhow::Result<()> {
     };
     round()?;
     round()?;
-    let after = expect_size(&broker, before + 10 * MIB)?;
+    // A round takes 100 MiB and more: an allocator keeps a little of that, and a leak would be most of it.
+    let after = expect_size(&broker, before + 25 * MIB)?;
     println!("the broker held {} KiB before and {} KiB after", before / 1_024, after / 1_024);
     Ok(())
 }
