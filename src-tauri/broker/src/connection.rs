@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nightjar_mqtt::{
-    Connect, Disconnect, DisconnectProperties, Packet, ProtocolVersion, QoS, ReasonCode, SubAckProperties, Will,
+    Connect, Disconnect, DisconnectProperties, Packet, ProtocolVersion, ReasonCode, SubAckProperties, Will,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -17,23 +17,19 @@ use tokio::time::{Instant, sleep_until};
 use crate::client_card::ClientCard;
 use crate::clock::{self, Moment};
 use crate::counters::add;
-use crate::delivery::{Delivery, Kept};
+use crate::delivery::Delivery;
 use crate::handshake;
 use crate::outbox::{InJournal, Outbox};
 use crate::pace::Pace;
 use crate::registry::{Claimed, Ended, Previous, Seat};
 use crate::session::{Acknowledge, Action, Close, Note, Session};
 use crate::session_record::{SessionAbout, SessionAway, SessionRecord};
-use crate::shared::{PublishBatch, RetainedFull, Shared};
+use crate::shared::{PublishBatch, Shared};
 use crate::wire::{Turned, Wire};
-use crate::{ClientIdentifier, DropReason, EventKind, Message, Page, Progress, QueueUnreadable, Sequence};
+use crate::{ClientIdentifier, EventKind, Message, Page, Progress, QueueUnreadable, Sequence};
 
 /// The output buffer takes no more deliveries above this; they stay in the outbox, which is bounded.
 pub(crate) const OUTPUT_HIGH: usize = 64 << 10;
-/// Nothing is read above this: the client sends and does not read what it gets in return.
-const OUTPUT_LIMIT: usize = 1 << 20;
-/// Nothing is read while more acknowledgements than this wait for the journal.
-const PENDING_LIMIT: usize = 16_384;
 /// Bytes in and out after which others have their turn. A socket that never makes its connection wait would keep the
 /// thread to itself, and with it all sockets where that thread was the one to watch them.
 const TURN: usize = 64 << 10;
@@ -45,13 +41,10 @@ type Reading = JoinHandle<Result<Page, QueueUnreadable>>;
 
 /// Something for the client that waits for the journal.
 #[derive(Debug)]
-enum Awaited {
+pub(crate) enum Awaited {
     Acknowledge(Acknowledge),
     Send(Packet),
 }
-
-/// Why a message of a client is not taken: for the record, for the client, and in words.
-type Objection = (DropReason, ReasonCode, &'static str);
 
 /// Claims the session, runs the connection, and gives the session back.
 pub(crate) async fn attend<R, W>(
@@ -205,16 +198,16 @@ pub(crate) struct Connection<R, W> {
     will: Option<Box<Will>>,
     pub(crate) batch: PublishBatch,
     /// What the batch that is being read leads to, once it is committed.
-    due: Vec<Awaited>,
+    pub(crate) due: Vec<Awaited>,
     /// What waits for the journal to reach a sequence; acknowledgements in the order of the messages
     /// [MQTT-4.6.0-2], [MQTT-4.6.0-3].
-    pending: VecDeque<(Sequence, Awaited)>,
-    progress: watch::Receiver<Progress>,
+    pub(crate) pending: VecDeque<(Sequence, Awaited)>,
+    pub(crate) progress: watch::Receiver<Progress>,
     /// Nothing is read until the journal has reached this: the disk is slower than the client.
-    hold: Option<Sequence>,
-    pace: Pace,
+    pub(crate) hold: Option<Sequence>,
+    pub(crate) pace: Pace,
     /// Nothing is read or decoded until then: the client sends faster than it may.
-    resume_at: Option<std::time::Instant>,
+    pub(crate) resume_at: Option<std::time::Instant>,
     /// Something was read the last time round.
     was_reading: bool,
     /// Filled by the session and emptied by [`Self::perform`], to reuse its memory.
@@ -301,14 +294,6 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         }
     }
 
-    /// Whether what the client sends is read: not while something else has to catch up with it.
-    fn may_read(&self) -> bool {
-        self.wire.unwritten() < OUTPUT_LIMIT
-            && self.pending.len() < PENDING_LIMIT
-            && self.hold.is_none()
-            && self.resume_at.is_none()
-    }
-
     /// When to look at deadlines again. Packets move the Keep Alive's deadline without touching the timer.
     fn next_look(&self, now: Moment) -> Instant {
         let latest = now.steady + LOOK_AROUND.min(self.shared.limits.stall_timeout);
@@ -330,44 +315,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.perform(now)
     }
 
-    /// Handles the packets of one read as one batch.
-    fn take_input(&mut self, now: Moment, count: usize) -> Option<Close> {
-        add(&self.card.bytes_in, count as u64);
-        self.decode_input(now)
-    }
-
-    /// Handles the packets of one read as one batch, as many as the client's pace allows; the rest waits.
-    fn decode_input(&mut self, now: Moment) -> Option<Close> {
-        let close = loop {
-            self.resume_at = self.pace.ready_at(now.steady);
-            if self.resume_at.is_some() {
-                break None;
-            }
-            let before = self.wire.undecoded();
-            match self.wire.decode() {
-                Ok(Some(packet)) => {
-                    let is_publish = matches!(packet, Packet::Publish(_));
-                    self.pace.took(before - self.wire.undecoded(), is_publish, now.steady);
-                    self.session.handle_packet(now, packet, &mut self.actions);
-                    if let Some(close) = self.perform(now) {
-                        break Some(close);
-                    }
-                }
-                Ok(None) => break None,
-                Err(violation) => break Some(Close::violation(violation.reason_code(), violation.to_string())),
-            }
-        };
-        self.wire.count_traffic();
-        let sequence = self.shared.finish(&mut self.batch);
-        self.pending.extend(self.due.drain(..).map(|awaited| (sequence, awaited)));
-        if self.shared.journal.is_behind() {
-            self.hold = Some(sequence);
-        }
-        close.or_else(|| self.acknowledge(now))
-    }
-
     /// Acknowledges what the journal has committed.
-    fn acknowledge(&mut self, now: Moment) -> Option<Close> {
+    pub(crate) fn acknowledge(&mut self, now: Moment) -> Option<Close> {
         let committed = self.progress.borrow_and_update().committed;
         if self.hold.is_some_and(|hold| hold <= committed) {
             self.hold = None;
@@ -450,84 +399,6 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             Note::Completed(place) => SessionRecord::Completed(place),
             Note::ReceivedDone(packet_identifier) => SessionRecord::ReceivedDone { session, packet_identifier },
         });
-    }
-
-    fn publish(&mut self, message: Message, acknowledge: Option<Acknowledge>) {
-        if let Some(objection) = self.objection(&message) {
-            self.refuse_message(Arc::new(message), acknowledge, objection);
-            return;
-        }
-        if let Some(acknowledge) = acknowledge
-            && self.progress.borrow().paused.is_some()
-        {
-            // The journal can't keep it, so that it must not be acknowledged as kept.
-            if self.wire.version == ProtocolVersion::V5 {
-                let refusal =
-                    acknowledge.refused(ReasonCode::QUOTA_EXCEEDED, "the message can't be kept at the moment");
-                self.session.handle_committed(refusal, &mut self.actions);
-            } else {
-                self.session.forget_incoming(acknowledge);
-            }
-            return;
-        }
-        // Were it not committed with the message, a crash would lose the message or take it twice.
-        let received = acknowledge.filter(|acknowledge| acknowledge.qos == QoS::ExactlyOnce).and_then(|acknowledge| {
-            let packet_identifier = acknowledge.packet_identifier;
-            Some(SessionRecord::Received { session: self.outbox.session()?, packet_identifier })
-        });
-        self.batch.set_received(received);
-        let matched = match self.shared.publish(&mut self.batch, message) {
-            Ok(matched) => matched,
-            Err(RetainedFull(message)) => {
-                self.batch.set_received(None);
-                let detail = "the broker keeps as many retained messages as it allows";
-                let objection = (DropReason::RetainedFull, ReasonCode::QUOTA_EXCEEDED, detail);
-                self.refuse_message(message, acknowledge, objection);
-                return;
-            }
-        };
-        if let Some(mut acknowledge) = acknowledge {
-            if matched == 0 && self.wire.version == ProtocolVersion::V5 {
-                acknowledge.reason = ReasonCode::NO_MATCHING_SUBSCRIBERS;
-            }
-            self.due.push(Awaited::Acknowledge(acknowledge));
-        }
-    }
-
-    /// Why a message of the client is not taken; `None` where it is.
-    fn objection(&self, message: &Message) -> Option<Objection> {
-        if handshake::is_reserved(&message.topic) {
-            let detail = "topics below $SYS are the broker's own (4.7.2)";
-            return Some((DropReason::NotAuthorized, ReasonCode::NOT_AUTHORIZED, detail));
-        }
-        if !self.shared.limits.allows_levels(&message.topic) {
-            let detail = "the Topic Name has more levels than the broker allows";
-            return Some((DropReason::TooManyLevels, ReasonCode::TOPIC_NAME_INVALID, detail));
-        }
-        if message.topic.len() > self.shared.limits.maximum_topic_length {
-            let detail = "the Topic Name is longer than the broker allows";
-            return Some((DropReason::TopicTooLong, ReasonCode::TOPIC_NAME_INVALID, detail));
-        }
-        let claims_utf8 =
-            message.properties.as_ref().is_some_and(|properties| properties.payload_format_indicator == Some(true));
-        if claims_utf8 && std::str::from_utf8(&message.payload).is_err() {
-            let detail = "the payload is not the UTF-8 that its Payload Format Indicator promises";
-            return Some((DropReason::PayloadFormatInvalid, ReasonCode::PAYLOAD_FORMAT_INVALID, detail));
-        }
-        None
-    }
-
-    /// Counts a message that is not taken, and tells a client that can be told.
-    fn refuse_message(&mut self, message: Arc<Message>, acknowledge: Option<Acknowledge>, objection: Objection) {
-        let (drop_reason, reason, detail) = objection;
-        let qos = message.qos;
-        let delivery =
-            Delivery { message, qos, retain: false, identifiers: Arc::from([]), share: None, kept: Kept::No };
-        self.shared.drop_delivery(&self.outbox, &delivery, drop_reason);
-        // Below MQTT 5.0 there is no way to say no: it is acknowledged and goes nowhere (3.3.5).
-        let says_no = self.wire.version == ProtocolVersion::V5;
-        let answer = |acknowledge: Acknowledge| if says_no { acknowledge.refused(reason, detail) } else { acknowledge };
-        self.due.extend(acknowledge.map(answer).map(Awaited::Acknowledge));
     }
 
     /// Ends the connection: the Will, the record, the session's next place, and the last packet to the client.

@@ -9,6 +9,7 @@
 
 mod access;
 mod admission;
+mod assured_queue;
 mod broker;
 mod client_card;
 mod client_identifier;
@@ -34,6 +35,7 @@ mod message;
 mod outbox;
 mod pace;
 mod pauses;
+mod receiving;
 mod registry;
 mod restoring;
 mod router;

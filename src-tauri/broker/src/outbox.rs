@@ -1,17 +1,5 @@
 //! The queue between the router and one subscriber. It lives as long as the session, so that it is also where messages
 //! wait for a client that is away; and it is bounded, in messages and in bytes.
-//!
-//! Where the journal keeps the session, what waits is in the journal too, and memory forgets what would take too much
-//! of it:
-//!
-//! ```text
-//!  sent first                                         put in last
-//!  page ─────────▶ spilled ───────────────▶ assured
-//!  read back       in the journal alone     in memory
-//! ```
-//!
-//! The oldest of `assured` spill, once they are committed; a subscriber that comes that far reads them back in pages.
-//! So nothing is ever looked for in the journal that it has not yet.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,6 +9,7 @@ use nightjar_mqtt::QoS;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
+use crate::assured_queue::AssuredQueue;
 use crate::delivery::{Delivery, Entry, Kept};
 use crate::share::Share;
 use crate::{
@@ -31,15 +20,6 @@ use crate::{
 /// A member of a Shared Subscription with more messages than this is passed over while another has fewer.
 const BACKED_UP: usize = 64;
 
-/// Messages and bytes that a kept session has in memory behind what it spilled, while its client is there; at the higher
-/// bound it spills down to the lower.
-const MEMORY_HIGH: (usize, usize) = (2_048, 2 << 20);
-const MEMORY_LOW: (usize, usize) = (1_024, 1 << 20);
-/// The same while its client is away.
-const AWAY_HIGH: (usize, usize) = (64, 64 << 10);
-const AWAY_LOW: (usize, usize) = (0, 0);
-/// Messages and bytes that are read back at once.
-const PAGE: (usize, usize) = (500, 1 << 20);
 /// Orders in use at once must differ by less, or two messages would have one Packet Identifier.
 const ORDERS: u64 = 65_535;
 
@@ -79,27 +59,12 @@ pub(crate) struct InJournal {
     pub(crate) progress: watch::Receiver<Progress>,
 }
 
-/// What is in the journal alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Spilled {
-    /// Orders, the end not included.
-    from: u64,
-    to: u64,
-    messages: usize,
-    bytes: usize,
-}
-
 /// Two queues, because QoS 0 may pass messages that wait for the in-flight window; the order number puts both
 /// together again where it does not have to (4.6 Message ordering).
 #[derive(Debug, Default)]
 struct Queues {
-    /// What was read back of `spilled`.
-    page: VecDeque<Delivery>,
-    page_bytes: usize,
-    spilled: Option<Spilled>,
     /// QoS 1 and 2.
-    assured: VecDeque<(u64, Delivery)>,
-    assured_bytes: usize,
+    assured: AssuredQueue,
     /// The next place in the journal's queue.
     next_order: u64,
     /// QoS 0.
@@ -191,11 +156,10 @@ impl Outbox {
     /// The same with what the journal has for it already.
     pub(crate) fn restored(client: ClientIdentifier, limits: &Limits, journal: InJournal, kept: KeptQueue) -> Self {
         let outbox = Self::in_journal(client, limits, journal);
-        let KeptQueue { messages, bytes, first, next, sent_below: _ } = kept;
         {
             let queues = &mut *outbox.queues.lock();
-            queues.next_order = next;
-            queues.spilled = (messages > 0).then_some(Spilled { from: first, to: next, messages, bytes });
+            queues.next_order = kept.next;
+            queues.assured = AssuredQueue::restored(kept);
             outbox.note_waiting(queues);
         }
         outbox
@@ -243,14 +207,12 @@ impl Outbox {
     }
 
     fn put(&self, queues: &mut Queues, mut delivery: Delivery) -> Pushed {
-        let weight = delivery.message.weight();
         let Enrolled { record, entry } = self.enrol(&mut queues.next_order, &mut delivery);
         if delivery.qos == QoS::AtMostOnce {
-            queues.relaxed_bytes += weight;
+            queues.relaxed_bytes += delivery.message.weight();
             queues.relaxed.push_back((queues.next, delivery));
         } else {
-            queues.assured_bytes += weight;
-            queues.assured.push_back((queues.next, delivery));
+            queues.assured.push(queues.next, delivery);
         }
         queues.next += 1;
         self.spill(queues);
@@ -305,26 +267,10 @@ impl Outbox {
         record.zip(entry)
     }
 
-    /// Forgets the oldest messages that the journal has, where there are too many for memory.
+    /// Leaves the oldest messages to the journal, where there are too many for memory.
     fn spill(&self, queues: &mut Queues) {
-        let Some(journal) = &self.journal else { return };
-        let (high, low) = if queues.open { (MEMORY_HIGH, MEMORY_LOW) } else { (AWAY_HIGH, AWAY_LOW) };
-        let is_over =
-            |queues: &Queues, bound: (usize, usize)| queues.assured.len() > bound.0 || queues.assured_bytes > bound.1;
-        if !is_over(queues, high) {
-            return;
-        }
-        let committed = journal.progress.borrow().committed;
-        while is_over(queues, low)
-            && let Some((_, delivery)) = queues.assured.pop_front_if(|(_, delivery)| delivery.is_committed(committed))
-        {
-            let Some(Place { order, .. }) = delivery.place() else { continue };
-            let weight = delivery.message.weight();
-            queues.assured_bytes -= weight;
-            let spilled = queues.spilled.get_or_insert(Spilled { from: order, to: order, messages: 0, bytes: 0 });
-            spilled.to = order + 1;
-            spilled.messages += 1;
-            spilled.bytes += weight;
+        if let Some(journal) = &self.journal {
+            queues.assured.spill(queues.open, || journal.progress.borrow().committed);
         }
     }
 
@@ -332,32 +278,12 @@ impl Outbox {
     pub(crate) fn put_page(&self, page: Page) {
         let Some(session) = self.session() else { return };
         let queues = &mut *self.queues.lock();
-        let Some(spilled) = &mut queues.spilled else { return };
-        for entry in page.entries {
-            let weight = entry.message.weight();
-            spilled.messages = spilled.messages.saturating_sub(1);
-            spilled.bytes = spilled.bytes.saturating_sub(weight);
-            queues.page_bytes += weight;
-            queues.page.push_back(Delivery {
-                message: entry.message,
-                qos: entry.qos,
-                retain: entry.retain,
-                identifiers: entry.identifiers,
-                share: None,
-                kept: Kept::In(Entry::read(Place { session, order: entry.order })),
-            });
-        }
-        match page.next {
-            Some(next) => spilled.from = next,
-            // More may have spilled while it was read.
-            None if page.to < spilled.to => spilled.from = page.to,
-            None => queues.spilled = None,
-        }
+        queues.assured.put_page(session, page);
         self.note_waiting(queues);
     }
 
     fn note_waiting(&self, queues: &Queues) {
-        self.load.waiting.store(queues.assured_len() + queues.relaxed.len(), Ordering::Relaxed);
+        self.load.waiting.store(queues.assured.len() + queues.relaxed.len(), Ordering::Relaxed);
     }
 
     /// Whether the client is connected.
@@ -394,7 +320,7 @@ impl Outbox {
         let mut first = None;
         let mut uncommitted = false;
         while left > 0 {
-            let assured = queues.next_assured().filter(|_| window > 0).and_then(|(order, delivery)| {
+            let assured = queues.assured.next().filter(|_| window > 0).and_then(|(order, delivery)| {
                 if !delivery.may_be_sent(committed) {
                     uncommitted = true;
                     return None;
@@ -413,7 +339,7 @@ impl Outbox {
             };
             let next = if from_assured {
                 window -= 1;
-                queues.pop_assured()
+                queues.assured.pop()
             } else {
                 queues.relaxed.pop_front().map(|(_, delivery)| {
                     queues.relaxed_bytes -= delivery.message.weight();
@@ -428,18 +354,8 @@ impl Outbox {
         if queues.relaxed.is_empty() && queues.relaxed.capacity() > 1_024 {
             queues.relaxed = VecDeque::new();
         }
-        if queues.assured.is_empty() && queues.assured.capacity() > 1_024 {
-            queues.assured = VecDeque::new();
-        }
-        Left { uncommitted, page: self.next_page(queues) }
-    }
-
-    /// What is to be read from the journal next, where little is left of the last page.
-    fn next_page(&self, queues: &Queues) -> Option<PageQuery> {
-        let (spilled, session) = (queues.spilled?, self.session()?);
-        let is_low = queues.page.len() <= PAGE.0 / 2 && queues.page_bytes <= PAGE.1 / 2;
-        let Spilled { from, to, .. } = spilled;
-        is_low.then_some(PageQuery { session, from, to, messages: PAGE.0, bytes: PAGE.1 })
+        queues.assured.shrink();
+        Left { uncommitted, page: self.session().and_then(|session| queues.assured.next_page(session)) }
     }
 
     /// Waits until somebody called [`Self::wake`].
@@ -476,28 +392,19 @@ impl Outbox {
     /// asked under the lock: it must not look into an outbox itself.
     pub(crate) fn take_shared(&self, passes_on: impl Fn(&Share) -> bool) -> Vec<Delivery> {
         let queues = &mut *self.queues.lock();
-        if queues.assured.iter().all(|(_, delivery)| delivery.share.is_none()) {
+        if !queues.assured.has_shared() {
             return Vec::new();
         }
-        let mut taken = Vec::new();
-        let mut kept = VecDeque::new();
         // Most of the time neighbours are of one share, so that one answer goes a long way.
         let mut last: Option<(*const Share, bool)> = None;
-        for (order, delivery) in queues.assured.drain(..) {
-            let goes = delivery.share.as_deref().is_some_and(|share| {
+        let taken = queues.assured.extract(|delivery| {
+            delivery.share.as_deref().is_some_and(|share| {
                 let known = last.filter(|(known, _)| std::ptr::eq(*known, share));
                 let goes = known.map_or_else(|| passes_on(share), |(_, goes)| goes);
                 last = Some((share, goes));
                 goes
-            });
-            if goes {
-                queues.assured_bytes -= delivery.message.weight();
-                taken.push(delivery);
-            } else {
-                kept.push_back((order, delivery));
-            }
-        }
-        queues.assured = kept;
+            })
+        });
         self.note_waiting(queues);
         taken
     }
@@ -507,12 +414,7 @@ impl Outbox {
         let queues = &mut *self.queues.lock();
         queues.open = false;
         queues.ended = true;
-        let page = std::mem::take(&mut queues.page).into_iter();
-        let waited =
-            page.chain(std::mem::take(&mut queues.assured).into_iter().map(|(_, delivery)| delivery)).collect();
-        let spilled = queues.spilled.take().map_or(0, |spilled| spilled.messages);
-        queues.page_bytes = 0;
-        queues.assured_bytes = 0;
+        let (waited, spilled) = queues.assured.take_all();
         queues.relaxed = VecDeque::new();
         queues.relaxed_bytes = 0;
         self.note_waiting(queues);
@@ -533,8 +435,8 @@ impl Outbox {
     pub(crate) fn waiting(&self) -> Waiting {
         let queues = &*self.queues.lock();
         Waiting {
-            messages: queues.assured_len() + queues.relaxed.len(),
-            bytes: queues.assured_weight() + queues.relaxed_bytes,
+            messages: queues.assured.len() + queues.relaxed.len(),
+            bytes: queues.assured.weight() + queues.relaxed_bytes,
             dropped: queues.dropped,
         }
     }
@@ -550,7 +452,7 @@ impl Bounds {
             is_full.then_some(DropReason::SlowSubscriber)
         } else {
             let is_full =
-                queues.assured_len() >= self.assured_messages || queues.assured_weight() + weight > self.assured_bytes;
+                queues.assured.len() >= self.assured_messages || queues.assured.weight() + weight > self.assured_bytes;
             is_full.then_some(DropReason::QueueFull)
         }
     }
@@ -563,35 +465,6 @@ struct Enrolled {
 }
 
 impl Queues {
-    /// QoS 1 and 2 messages, wherever they are.
-    fn assured_len(&self) -> usize {
-        self.page.len() + self.spilled.map_or(0, |spilled| spilled.messages) + self.assured.len()
-    }
-
-    fn assured_weight(&self) -> usize {
-        self.page_bytes + self.spilled.map_or(0, |spilled| spilled.bytes) + self.assured_bytes
-    }
-
-    /// The next QoS 1 or 2 message and its place among those of QoS 0; what was read back is older than any of these.
-    /// `None` where it has to be read back first.
-    fn next_assured(&self) -> Option<(u64, &Delivery)> {
-        match self.page.front() {
-            Some(delivery) => Some((0, delivery)),
-            None if self.spilled.is_some() => None,
-            None => self.assured.front().map(|(order, delivery)| (*order, delivery)),
-        }
-    }
-
-    fn pop_assured(&mut self) -> Option<Delivery> {
-        if let Some(delivery) = self.page.pop_front() {
-            self.page_bytes -= delivery.message.weight();
-            return Some(delivery);
-        }
-        let (_, delivery) = self.assured.pop_front()?;
-        self.assured_bytes -= delivery.message.weight();
-        Some(delivery)
-    }
-
     fn drop_message(&mut self, reason: DropReason, delivery: &Delivery) -> Pushed {
         let first_drop = self.drops.is_empty();
         self.dropped += 1;
