@@ -1,12 +1,13 @@
 //! What the broker asks of whoever keeps its record. The store implements it; [`Forgetful`] keeps nothing.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
 use crate::kept::{Page, PageQuery, QueueUnreadable};
-use crate::session_record::SessionRecord;
+use crate::session_record::{SessionNumber, SessionRecord};
 use crate::{Event, Message};
 
 /// The place of a record in the journal's order; ascends by one with each record, and starts anew with each start.
@@ -62,6 +63,20 @@ pub trait Journal: Send + Sync + 'static {
     /// Where it can't be read.
     fn read_queue(&self, query: PageQuery) -> Result<Page, QueueUnreadable> {
         let PageQuery { session, .. } = query;
+        Err(QueueUnreadable(format!("no queue is kept of session {}", session.0)))
+    }
+
+    /// The order of the entry with `before` entries before it among those with these orders, all of which are
+    /// committed; `None` where there are no more. Waits for the disk.
+    ///
+    /// # Errors
+    /// Where the queue can't be read.
+    fn order_at(
+        &self,
+        session: SessionNumber,
+        _orders: Range<u64>,
+        _before: usize,
+    ) -> Result<Option<u64>, QueueUnreadable> {
         Err(QueueUnreadable(format!("no queue is kept of session {}", session.0)))
     }
 }

@@ -4,6 +4,7 @@
 //! message (its [`SessionRecord::Queued`], its [`SessionRecord::Received`]) come right behind it.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use nightjar_mqtt::{PacketIdentifier, ProtocolVersion, QoS, TopicFilter, Will};
@@ -59,6 +60,11 @@ pub enum SessionRecord {
     /// Nothing more is to be done about that message: it was acknowledged, refused or dropped. May come before its
     /// `Queued`, where the client was faster than the publisher's append.
     Done(Place),
+    /// Nothing more is to be done about all messages with these orders, each of which is committed.
+    Purged {
+        session: SessionNumber,
+        orders: Range<u64>,
+    },
     /// PUBREC came (4.3.3): the message is done, the flow is not.
     Released(Place),
     /// PUBCOMP came.

@@ -289,6 +289,19 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether [`Self::sweep`] may have something to do.
+    pub(crate) const fn is_sweeping(&self) -> bool {
+        self.sessions.is_sweeping()
+    }
+
+    /// Deletes some of the entries of queues that were let go of. Returns how many.
+    pub(crate) fn sweep(&mut self) -> rusqlite::Result<usize> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let deleted = self.sessions.sweep_on(&transaction)?;
+        transaction.commit()?;
+        Ok(deleted)
+    }
+
     /// Deletes the oldest messages, up to `count`. Returns the topics that lost messages, and how many each.
     pub(crate) fn drop_oldest(&mut self, count: i64) -> rusqlite::Result<Vec<(String, u64)>> {
         let through: Option<i64> = self.connection.query_row(

@@ -221,6 +221,15 @@ const MIGRATIONS: &[&str] = &["
         packet_identifier INTEGER NOT NULL,
         PRIMARY KEY (session, packet_identifier)
     ) WITHOUT ROWID;
+", "
+    -- Entries of queues that are over and still in `queue`: of a session, or of a part of its queue that was purged. The
+    -- writer deletes them bit by bit.
+    CREATE TABLE sweep (
+        id INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL,
+        from_order INTEGER NOT NULL,
+        to_order INTEGER NOT NULL
+    );
 "];
 
 /// What a file that SQLite can open turns out to be.

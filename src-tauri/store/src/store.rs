@@ -1,9 +1,10 @@
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use nightjar_broker::{Journal, Page, PageQuery, Progress, QueueUnreadable, Record, Sequence};
+use nightjar_broker::{Journal, Page, PageQuery, Progress, QueueUnreadable, Record, Sequence, SessionNumber};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -17,7 +18,7 @@ use crate::open::{self, Database, Kept};
 use crate::postings::{Postings, Tail};
 use crate::queue::Queue;
 use crate::readers::Readers;
-use crate::sessions::read_page;
+use crate::sessions::{order_at, read_page};
 use crate::topics::{Topics, seed};
 use crate::writer::Writer;
 
@@ -242,8 +243,23 @@ impl Journal for Store {
     }
 
     fn read_queue(&self, query: PageQuery) -> Result<Page, QueueUnreadable> {
-        let read = self.shared.readers.reader().and_then(|reader| read_page(&reader, query));
-        read.map_err(|error| {
+        self.queue(|reader| read_page(reader, query))
+    }
+
+    fn order_at(
+        &self,
+        session: SessionNumber,
+        orders: Range<u64>,
+        before: usize,
+    ) -> Result<Option<u64>, QueueUnreadable> {
+        self.queue(|reader| order_at(reader, session, &orders, before))
+    }
+}
+
+impl Store {
+    /// Reads something of a queue.
+    fn queue<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, QueueUnreadable> {
+        self.shared.readers.reader().and_then(|reader| read(&reader)).map_err(|error| {
             self.shared.note_damage(&error);
             QueueUnreadable(error.to_string())
         })

@@ -42,6 +42,8 @@ pub(crate) struct Writer {
     paused: Option<Arc<str>>,
     counted: Instant,
     uncounted: u64,
+    /// No sweep before that: the disk did not take the last one.
+    sweep_from: Option<Instant>,
 }
 
 /// How a commit went.
@@ -56,7 +58,7 @@ struct GaveUp;
 
 impl Writer {
     pub(crate) fn new(ledger: Ledger, shared: Arc<Shared>, checkpointer: Option<JoinHandle<()>>) -> Self {
-        Self { ledger, shared, checkpointer, paused: None, counted: Instant::now(), uncounted: 0 }
+        Self { ledger, shared, checkpointer, paused: None, counted: Instant::now(), uncounted: 0, sweep_from: None }
     }
 
     /// Runs until the journal is closed. Returns how many records could not be written.
@@ -64,7 +66,7 @@ impl Writer {
         let _guard = TellOfPanic(Arc::clone(&self.shared));
         let mut spare = Vec::new();
         let unkept = loop {
-            let taken = self.shared.queue.take(spare, self.counted + COUNT_INTERVAL);
+            let taken = self.shared.queue.take(spare, self.next_turn());
             let closed = taken.closed;
             self.take_up_rules();
             match self.keep(taken) {
@@ -77,10 +79,17 @@ impl Writer {
             self.count_topics();
             self.seal();
             self.keep_to_rules();
+            self.sweep();
         };
         self.shared.orders.close();
         self.finish();
         unkept
+    }
+
+    /// When there is something to do, whether records came or not.
+    fn next_turn(&self) -> Instant {
+        let count = self.counted + COUNT_INTERVAL;
+        if self.ledger.is_sweeping() { self.sweep_from.unwrap_or_else(Instant::now).min(count) } else { count }
     }
 
     /// Commits everything that was taken, and returns the emptied list.
@@ -249,6 +258,25 @@ impl Writer {
         // A deleted message costs the log about what an inserted one does.
         shared.checkpoints.committed((count + 64) * 256);
         Ok(())
+    }
+
+    /// Deletes some of what is over in the queues of sessions. It stays written down until it is done.
+    fn sweep(&mut self) {
+        if !self.ledger.is_sweeping() || self.sweep_from.is_some_and(|from| Instant::now() < from) {
+            return;
+        }
+        let _committing = self.shared.checkpoints.committing();
+        match self.ledger.sweep() {
+            Ok(deleted) => {
+                self.sweep_from = None;
+                self.shared.checkpoints.committed((deleted as u64 + 64) * 64);
+            }
+            Err(error) => {
+                self.sweep_from = Some(Instant::now() + RETRY);
+                tracing::debug!(%error, "what is over in the queues is deleted later");
+                self.shared.note_damage(&error);
+            }
+        }
     }
 
     /// Writes the lists of a segment that is full. Until it succeeds, memory has what they say.

@@ -1,11 +1,13 @@
 //! Writes what happens to sessions. What begins and ends within one batch is never written.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 
 use nightjar_broker::{Message, Place, Queued, Record, SessionAbout, SessionAway, SessionRecord, Source};
 use nightjar_mqtt::{PublishProperties, Will};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
+use super::sweep::{self, Swept};
 use crate::names::find_or_insert;
 use crate::properties;
 
@@ -20,6 +22,8 @@ pub(crate) struct SessionBook {
     undo: Vec<Undo>,
     /// The number of the last message that only a queue has; they descend from -1.
     last_own: i64,
+    /// Entries may be left that are to be swept.
+    is_sweeping: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +37,8 @@ enum Undo {
 /// What a batch adds, unless it takes it away itself.
 #[derive(Default)]
 struct Additions<'r> {
+    /// Entries that may be deleted at once.
+    budget: usize,
     queued: Vec<Option<Entry<'r>>>,
     index: HashMap<Place, usize>,
     released: BTreeSet<Place>,
@@ -58,7 +64,8 @@ impl SessionBook {
         let live = select.query_map((), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         let last_own =
             connection.query_row("SELECT min(0, coalesce(min(id), 0)) FROM waiting", (), |row| row.get(0))?;
-        Ok(Self { live, last_own, ..Self::default() })
+        let is_sweeping = sweep::is_due(connection)?;
+        Ok(Self { live, last_own, is_sweeping, ..Self::default() })
     }
 
     /// Writes the records of sessions in a batch. `ids` says of each message in it which row of the history it is, if any.
@@ -69,7 +76,7 @@ impl SessionBook {
         ids: &[Option<i64>],
     ) -> rusqlite::Result<()> {
         let mut tables = Tables::of(transaction)?;
-        let mut additions = Additions::default();
+        let mut additions = Additions { budget: sweep::STEP, ..Additions::default() };
         let mut ids = ids.iter();
         let mut before = None;
         for record in records {
@@ -128,7 +135,12 @@ impl SessionBook {
                 if self.live.remove(&session) {
                     self.undo.push(Undo::Ended(session));
                     tables.end(session)?;
+                    self.sweep(session, &(0..u64::MAX), tables, additions)?;
                 }
+            }
+            SessionRecord::Purged { session, orders } => {
+                additions.forget_queued(session.0, orders);
+                self.sweep(session.0, orders, tables, additions)?;
             }
             SessionRecord::Subscribed { session, filter, state, version } if self.live.contains(&session.0) => {
                 let options = &state.options;
@@ -207,6 +219,34 @@ impl SessionBook {
         Ok(())
     }
 
+    /// Takes all entries with these orders out of a queue.
+    fn sweep(
+        &mut self,
+        session: u64,
+        orders: &Range<u64>,
+        tables: &Tables<'_>,
+        additions: &mut Additions<'_>,
+    ) -> rusqlite::Result<()> {
+        let number = |order| i64::try_from(order).unwrap_or(i64::MAX);
+        let swept = Swept { session: session as i64, orders: number(orders.start)..number(orders.end) };
+        if swept.begin(tables.connection, &mut additions.budget)? {
+            self.is_sweeping = true;
+        }
+        Ok(())
+    }
+
+    /// Whether [`Self::sweep_on`] may have something to do.
+    pub(crate) const fn is_sweeping(&self) -> bool {
+        self.is_sweeping
+    }
+
+    /// Carries on with what is to be swept, within a transaction of its own. Returns how many entries it deleted.
+    pub(crate) fn sweep_on(&mut self, transaction: &Connection) -> rusqlite::Result<usize> {
+        let deleted = sweep::step(transaction)?;
+        self.is_sweeping = sweep::is_due(transaction)?;
+        Ok(deleted)
+    }
+
     /// Whether an entry was done before it came.
     fn meet(&mut self, place: Place) -> bool {
         let was_early = self.early.remove(&place);
@@ -233,15 +273,19 @@ impl SessionBook {
 }
 
 impl Additions<'_> {
-    fn forget(&mut self, session: u64) {
+    fn forget_queued(&mut self, session: u64, orders: &Range<u64>) {
         let queued = &mut self.queued;
         self.index.retain(|place, index| {
-            let stays = place.session.0 != session;
+            let stays = place.session.0 != session || !orders.contains(&place.order);
             if !stays {
                 queued[*index] = None;
             }
             stays
         });
+    }
+
+    fn forget(&mut self, session: u64) {
+        self.forget_queued(session, &(0..u64::MAX));
         self.released.retain(|place| place.session.0 != session);
         self.received.retain(|(of, _)| *of != session);
     }
@@ -422,9 +466,6 @@ impl<'c> Tables<'c> {
     fn end(&self, session: u64) -> rusqlite::Result<()> {
         let session = session as i64;
         for statement in [
-            "DELETE FROM waiting WHERE id IN (SELECT message_id FROM queue WHERE session = ?1)
-                 AND NOT EXISTS (SELECT 1 FROM queue WHERE message_id = waiting.id AND session <> ?1)",
-            "DELETE FROM queue WHERE session = ?1",
             "DELETE FROM released WHERE session = ?1",
             "DELETE FROM received WHERE session = ?1",
             "DELETE FROM subscription WHERE session = ?1",

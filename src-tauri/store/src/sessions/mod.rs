@@ -1,10 +1,13 @@
 //! Sessions that outlive their connection: what the writer makes of the broker's records of them, what a start gets back,
-//! and their queues, page by page.
+//! their queues, page by page, and how what is let go of leaves them.
 
 mod book;
 mod page;
 mod restore;
+mod sweep;
 
 pub(crate) use book::SessionBook;
-pub(crate) use page::read_page;
+pub(crate) use page::{order_at, read_page};
 pub(crate) use restore::sessions;
+#[cfg(test)]
+pub(crate) use sweep::STEP;

@@ -1,9 +1,11 @@
+use std::ops::Range;
 use std::sync::Arc;
 
-use nightjar_broker::{Page, PageQuery, QueuedMessage};
+use nightjar_broker::{Page, PageQuery, QueuedMessage, SessionNumber};
 use nightjar_mqtt::QoS;
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::sweep::unswept;
 use crate::history::read_message;
 
 /// Reads a part of a queue.
@@ -26,32 +28,66 @@ pub(crate) fn read_page(connection: &Connection, query: PageQuery) -> rusqlite::
     let (mut in_history, mut waiting) = (message("message")?, message("waiting")?);
     let mut page = Page { entries: Vec::with_capacity(messages), to, next: None };
     let mut weight = 0;
-    let mut rows = select.query((session.0 as i64, from as i64, to as i64))?;
-    while let Some(row) = rows.next()? {
-        let order = row.get::<_, i64>(0)? as u64;
-        if page.entries.len() >= messages || weight >= bytes {
-            page.next = Some(order);
-            break;
+    for part in unswept(&view, session.0 as i64, number(from)..number(to))? {
+        let mut rows = select.query((session.0 as i64, part.start, part.end))?;
+        while let Some(row) = rows.next()? {
+            let order = row.get::<_, i64>(0)? as u64;
+            if page.entries.len() >= messages || weight >= bytes {
+                page.next = Some(order);
+                return Ok(page);
+            }
+            let id: i64 = row.get(1)?;
+            let mut found = in_history.query_row([id], read_message).optional()?.flatten();
+            if found.is_none() {
+                found = waiting.query_row([id], read_message).optional()?.flatten();
+            }
+            let Some(message) = found else {
+                tracing::warn!(session = session.0, order, "a message that waits for a client is missing");
+                continue;
+            };
+            weight += message.weight();
+            page.entries.push(QueuedMessage {
+                order,
+                qos: QoS::from_level(row.get(2)?).unwrap_or_default(),
+                retain: row.get(3)?,
+                identifiers: identifiers(row)?,
+                message: Arc::new(message),
+            });
         }
-        let id: i64 = row.get(1)?;
-        let mut found = in_history.query_row([id], read_message).optional()?.flatten();
-        if found.is_none() {
-            found = waiting.query_row([id], read_message).optional()?.flatten();
-        }
-        let Some(message) = found else {
-            tracing::warn!(session = session.0, order, "a message that waits for a client is missing");
-            continue;
-        };
-        weight += message.weight();
-        page.entries.push(QueuedMessage {
-            order,
-            qos: QoS::from_level(row.get(2)?).unwrap_or_default(),
-            retain: row.get(3)?,
-            identifiers: identifiers(row)?,
-            message: Arc::new(message),
-        });
     }
     Ok(page)
+}
+
+/// The order of the entry that has `before` entries before it; `None` where there are no more.
+pub(crate) fn order_at(
+    connection: &Connection,
+    session: SessionNumber,
+    orders: &Range<u64>,
+    mut before: usize,
+) -> rusqlite::Result<Option<u64>> {
+    let view = connection.unchecked_transaction()?;
+    let session = session.0 as i64;
+    for part in unswept(&view, session, number(orders.start)..number(orders.end))? {
+        let found: Option<i64> = view
+            .prepare_cached(
+                "SELECT number FROM queue WHERE session = ?1 AND number >= ?2 AND number < ?3
+                 ORDER BY number LIMIT 1 OFFSET ?4",
+            )?
+            .query_row((session, part.start, part.end, before as i64), |row| row.get(0))
+            .optional()?;
+        if let Some(order) = found {
+            return Ok(Some(order as u64));
+        }
+        let passed: i64 = view
+            .prepare_cached("SELECT count(*) FROM queue WHERE session = ?1 AND number >= ?2 AND number < ?3")?
+            .query_row((session, part.start, part.end), |row| row.get(0))?;
+        before -= passed as usize;
+    }
+    Ok(None)
+}
+
+fn number(order: u64) -> i64 {
+    i64::try_from(order).unwrap_or(i64::MAX)
 }
 
 fn identifiers(row: &Row<'_>) -> rusqlite::Result<Arc<[u32]>> {

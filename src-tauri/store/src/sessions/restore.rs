@@ -10,6 +10,7 @@ use nightjar_mqtt::{
 };
 use rusqlite::{Connection, Row};
 
+use super::sweep::unswept;
 use crate::properties;
 
 /// Entries of a queue that are weighed; the others are taken to be like them.
@@ -56,17 +57,36 @@ pub(crate) fn sessions(connection: &Connection) -> rusqlite::Result<Vec<KeptSess
 }
 
 fn queue(connection: &Connection, session: i64, least: u64, sent_below: u64) -> rusqlite::Result<KeptQueue> {
-    let (messages, first, last) = connection
-        .prepare_cached("SELECT count(*), min(number), max(number) FROM queue WHERE session = ?1")?
-        .query_row([session], |row| <(i64, Option<i64>, Option<i64>)>::try_from(row))?;
-    let (weighed, weight) = connection
-        .prepare_cached(
-            "SELECT count(*), coalesce(sum(length(topic.name) + coalesce(length(message.payload), 0)), 0)
-             FROM (SELECT message_id FROM queue WHERE session = ?1 ORDER BY number LIMIT ?2) AS queued
-             JOIN (SELECT * FROM message UNION ALL SELECT * FROM waiting) AS message ON message.id = queued.message_id
-             JOIN topic ON topic.id = message.topic_id",
-        )?
-        .query_row((session, WEIGHED), |row| <(i64, i64)>::try_from(row))?;
+    let (mut messages, mut first, mut last) = (0, None, None);
+    let (mut weighed, mut weight) = (0, 0);
+    for part in unswept(connection, session, 0..i64::MAX)? {
+        let (count, least, greatest) = connection
+            .prepare_cached(
+                "SELECT count(*), min(number), max(number) FROM queue
+                 WHERE session = ?1 AND number >= ?2 AND number < ?3",
+            )?
+            .query_row((session, part.start, part.end), |row| <(i64, Option<i64>, Option<i64>)>::try_from(row))?;
+        messages += count;
+        first = first.or(least);
+        last = greatest.or(last);
+        let (looked_at, bytes) = connection
+            .prepare_cached(
+                "SELECT count(*), coalesce(sum(length(topic.name) + coalesce(length(message.payload), 0)), 0)
+                 FROM (SELECT message_id FROM queue WHERE session = ?1 AND number >= ?2 AND number < ?3
+                       ORDER BY number LIMIT ?4) AS queued
+                 JOIN (SELECT * FROM message UNION ALL SELECT * FROM waiting) AS message
+                      ON message.id = queued.message_id
+                 JOIN topic ON topic.id = message.topic_id",
+            )?
+            .query_row((session, part.start, part.end, WEIGHED), |row| <(i64, i64)>::try_from(row))?;
+        weighed += looked_at;
+        weight += bytes;
+    }
+    // What is being swept has no order that may be given again.
+    let swept: Option<i64> = connection
+        .prepare_cached("SELECT max(number) FROM queue WHERE session = ?1")?
+        .query_row([session], |row| row.get(0))?;
+    let least = least.max(swept.map_or(0, |swept| swept as u64 + 1));
     let bytes = messages * OVERHEAD + weight * messages / weighed.max(1);
     Ok(KeptQueue {
         messages: messages as usize,

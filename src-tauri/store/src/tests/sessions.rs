@@ -10,6 +10,7 @@ use nightjar_mqtt::{PacketIdentifier, ProtocolVersion, SubscriptionOptions, Topi
 use rusqlite::Connection;
 
 use super::*;
+use crate::sessions::STEP;
 use crate::{Keep, KeepingRule};
 
 const SESSION: SessionNumber = SessionNumber(7);
@@ -247,4 +248,90 @@ fn what_is_not_recorded_waits_all_the_same() {
     assert_eq!(orders(&store, 0, 10, 10), (vec![0, 1, 2], None));
     keep(&store, (0..3).map(|order| session(SessionRecord::Done(place(order)))));
     assert_eq!(rows(directory.path(), "waiting"), 0);
+}
+
+/// Waits until nothing is left to be swept.
+fn wait_for_sweeps(directory: &Path) {
+    let end = std::time::Instant::now() + DEADLINE;
+    while rows(directory, "sweep") > 0 {
+        assert!(std::time::Instant::now() < end, "the sweep ends");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn purged(orders: std::ops::Range<u64>) -> Record {
+    session(SessionRecord::Purged { session: SESSION, orders })
+}
+
+/// More entries than a batch deletes at once.
+const MANY: u64 = 3 * STEP as u64;
+
+#[test]
+fn a_long_queue_is_swept_in_steps_and_new_messages_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    keep(&store, std::iter::once(opened(None)).chain(waiting(0..MANY)));
+    let connection = Connection::open(directory.path().join("nightjar.db")).unwrap();
+    // What a transaction deletes is seen in the row of the sweep that it moves.
+    connection
+        .execute_batch(
+            "CREATE TABLE steps (size);
+             CREATE TRIGGER witness AFTER UPDATE ON sweep
+             BEGIN INSERT INTO steps VALUES (new.from_order - old.from_order); END",
+        )
+        .unwrap();
+    keep(&store, [purged(10..MANY - 10)]);
+    let left: Vec<_> = (0..10).chain(MANY - 10..MANY).collect();
+    assert_eq!(orders(&store, 0, MANY, 100), (left.clone(), None), "from the moment on it is committed");
+    assert_eq!(store.order_at(SESSION, 0..MANY, 12), Ok(Some(MANY - 8)));
+    assert_eq!(store.order_at(SESSION, 0..MANY, 20), Ok(None));
+    keep(&store, waiting(MANY..MANY + 3));
+    wait_for_sweeps(directory.path());
+    assert_eq!(rows(directory.path(), "queue"), 23);
+    let largest: i64 = connection.query_row("SELECT max(size) FROM steps", (), |row| row.get(0)).unwrap();
+    assert_eq!(largest, STEP as i64);
+    assert_eq!(store.statistics().messages, MANY + 3, "the history keeps what the queue lost");
+}
+
+#[test]
+fn a_sweep_outlives_the_program() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    keep(&store, std::iter::once(opened(None)).chain(waiting(0..MANY)));
+    drop(store);
+    // As if the program had ended right after the purge was committed.
+    let connection = Connection::open(directory.path().join("nightjar.db")).unwrap();
+    let sweep = "INSERT INTO sweep (session, from_order, to_order) VALUES (7, ?1, ?2)";
+    connection.execute(sweep, (0, 5)).unwrap();
+    connection.execute(sweep, (8, MANY)).unwrap();
+    let Opened { store, kept, .. } = open(directory.path());
+    let KeptQueue { messages, first, next, .. } = kept.sessions[0].queue;
+    assert_eq!((messages, first), (3, 5));
+    assert!(next >= MANY, "no order is given twice: {next}");
+    assert_eq!(orders(&store, 0, MANY, 100), (vec![5, 6, 7], None));
+    wait_for_sweeps(directory.path());
+    assert_eq!(rows(directory.path(), "queue"), 3);
+}
+
+#[test]
+fn the_queue_of_a_session_that_is_over_is_swept_with_what_only_it_needed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    let rule = KeepingRule { filter: TopicFilter::new("t").unwrap(), keep: Keep::Nothing };
+    store.set_keeping(Keeping { rules: vec![rule], ..Keeping::everything() });
+    keep(&store, std::iter::once(opened(None)).chain(waiting(0..MANY)));
+    assert_eq!(rows(directory.path(), "waiting"), MANY as i64);
+    keep(&store, [session(SessionRecord::Ended { session: SESSION })]);
+    assert_eq!(rows(directory.path(), "session"), 0);
+    wait_for_sweeps(directory.path());
+    assert_eq!((rows(directory.path(), "queue"), rows(directory.path(), "waiting")), (0, 0));
+}
+
+#[test]
+fn what_is_purged_in_the_batch_that_queues_it_is_never_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    keep(&store, std::iter::once(opened(None)).chain(waiting(0..5)).chain([purged(1..4)]));
+    assert_eq!(orders(&store, 0, 10, 10), (vec![0, 4], None));
+    assert_eq!(rows(directory.path(), "sweep"), 0);
 }
