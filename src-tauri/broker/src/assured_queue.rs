@@ -10,10 +10,11 @@
 //! The oldest of `memory` spill, once they are committed; a subscriber that comes that far reads them back in pages.
 //! So nothing is ever looked for in the journal that it has not yet.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::ops::Range;
 
 use crate::delivery::{Delivery, Entry, Kept};
-use crate::{KeptQueue, Page, PageQuery, Place, Sequence, SessionNumber};
+use crate::{KeptQueue, Page, PageQuery, Place, QueueKey, QueuedMessage, Sequence, SessionNumber};
 
 /// Messages and bytes that a kept session has in memory behind what it spilled, while its client is there; at the higher
 /// bound it spills down to the lower.
@@ -34,6 +35,19 @@ pub(crate) struct AssuredQueue {
     /// Each with its place among those of QoS 0.
     memory: VecDeque<(u64, Delivery)>,
     memory_bytes: usize,
+    /// Orders among those of the queue that are not in it: of messages that went past it, or were purged out of what
+    /// spilled.
+    apart: BTreeSet<u64>,
+}
+
+/// What [`AssuredQueue::purge_all`] took out.
+#[derive(Debug, Default)]
+pub(crate) struct TakenOut {
+    /// What was in memory.
+    pub(crate) here: Vec<Delivery>,
+    /// How many more the journal has, and under which orders.
+    pub(crate) spilled: usize,
+    pub(crate) orders: Vec<Range<u64>>,
 }
 
 /// What is in the journal alone.
@@ -88,7 +102,100 @@ impl AssuredQueue {
         }
         let (_, delivery) = self.memory.pop_front()?;
         self.memory_bytes -= delivery.message.weight();
+        if let Some(place) = delivery.place() {
+            self.pass(place.order);
+        }
         Some(delivery)
+    }
+
+    /// Notes that a message with the next order goes past the queue.
+    pub(crate) fn set_apart(&mut self, order: u64) {
+        if self.len() > 0 {
+            self.apart.insert(order);
+        }
+    }
+
+    /// Everything below that order has left the queue.
+    fn pass(&mut self, order: u64) {
+        if !self.apart.is_empty() {
+            self.apart = self.apart.split_off(&order);
+        }
+    }
+
+    /// What was read back of the queue, in order.
+    pub(crate) fn page(&self) -> impl ExactSizeIterator<Item = &Delivery> {
+        self.page.iter()
+    }
+
+    /// What is in memory, in order, each with its place among those of QoS 0.
+    pub(crate) fn memory(&self) -> impl Iterator<Item = &(u64, Delivery)> {
+        self.memory.iter()
+    }
+
+    /// How many messages are in the journal alone, and under which orders.
+    pub(crate) fn spilled(&self) -> (usize, Range<u64>) {
+        self.spilled.map_or((0, 0..0), |spilled| (spilled.messages, spilled.from..spilled.to))
+    }
+
+    /// Whether a message with that order is not in the queue, although its order is among those of the queue.
+    pub(crate) fn is_apart(&self, order: u64) -> bool {
+        self.apart.contains(&order)
+    }
+
+    /// Whether a message with that order, which the journal has, waits in the journal alone.
+    pub(crate) fn has_spilled(&self, order: u64) -> bool {
+        self.spilled().1.contains(&order) && !self.apart.contains(&order)
+    }
+
+    /// Takes everything out for good.
+    pub(crate) fn purge_all(&mut self) -> TakenOut {
+        let (spilled, range) = self.spilled();
+        let apart = std::mem::take(&mut self.apart);
+        let mut orders = Vec::new();
+        let mut from = range.start;
+        for &order in apart.range(range.clone()) {
+            orders.push(from..order);
+            from = order + 1;
+        }
+        orders.push(from..range.end);
+        orders.retain(|orders| !orders.is_empty());
+        let (here, _) = self.take_all();
+        TakenOut { here, spilled, orders }
+    }
+
+    /// Takes those out of memory that have one of the keys, which it removes from these.
+    pub(crate) fn purge(&mut self, keys: &mut HashSet<QueueKey>) -> Vec<Delivery> {
+        let mut taken = Vec::new();
+        self.page.retain(|delivery| {
+            let goes = keys.remove(&QueueKey::of(0, delivery));
+            if goes {
+                self.page_bytes -= delivery.message.weight();
+                taken.push(delivery.clone());
+            }
+            !goes
+        });
+        self.memory.retain(|(place, delivery)| {
+            let goes = keys.remove(&QueueKey::of(*place, delivery));
+            if goes {
+                self.memory_bytes -= delivery.message.weight();
+                taken.push(delivery.clone());
+            }
+            !goes
+        });
+        taken
+    }
+
+    /// Takes out a message that is in the journal alone; whether it was there.
+    pub(crate) fn purge_spilled(&mut self, entry: &QueuedMessage) -> bool {
+        if !self.has_spilled(entry.order) {
+            return false;
+        }
+        self.apart.insert(entry.order);
+        if let Some(spilled) = &mut self.spilled {
+            spilled.messages = spilled.messages.saturating_sub(1);
+            spilled.bytes = spilled.bytes.saturating_sub(entry.message.weight());
+        }
+        true
     }
 
     /// Takes out those in memory that `is_wanted`, in order.
@@ -162,24 +269,29 @@ impl AssuredQueue {
     pub(crate) fn put_page(&mut self, session: SessionNumber, page: Page) {
         let Some(spilled) = &mut self.spilled else { return };
         for entry in page.entries {
+            // What was purged while it was read, or never was in the queue.
+            if entry.order < spilled.from || self.apart.contains(&entry.order) {
+                continue;
+            }
             let weight = entry.message.weight();
             spilled.messages = spilled.messages.saturating_sub(1);
             spilled.bytes = spilled.bytes.saturating_sub(weight);
             self.page_bytes += weight;
-            self.page.push_back(Delivery {
-                message: entry.message,
-                qos: entry.qos,
-                retain: entry.retain,
-                identifiers: entry.identifiers,
-                share: None,
-                kept: Kept::In(Entry::read(Place { session, order: entry.order })),
-            });
+            self.page.push_back(delivery(session, entry));
         }
         match page.next {
-            Some(next) => spilled.from = next,
+            Some(next) => spilled.from = spilled.from.max(next),
             // More may have spilled while it was read.
-            None if page.to < spilled.to => spilled.from = page.to,
+            None if page.to < spilled.to => spilled.from = spilled.from.max(page.to),
             None => self.spilled = None,
         }
+        self.pass(page.next.unwrap_or(page.to));
     }
+}
+
+/// What was read of the journal's queue, on its way again.
+pub(crate) fn delivery(session: SessionNumber, entry: QueuedMessage) -> Delivery {
+    let QueuedMessage { order, qos, retain, identifiers, message } = entry;
+    let kept = Kept::In(Entry::read(Place { session, order }));
+    Delivery { message, qos, retain, identifiers, share: None, kept }
 }

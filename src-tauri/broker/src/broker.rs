@@ -75,6 +75,10 @@ impl Broker {
         Self { shared, listeners: Arc::default() }
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Accepts connections at an address; port 0 takes a free one. Returns the address as it is.
     ///
     /// # Errors

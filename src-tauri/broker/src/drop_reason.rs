@@ -24,10 +24,12 @@ pub enum DropReason {
     RefusedBySubscriber,
     /// The session ended while messages waited for its client.
     SessionEnded,
+    /// The broker's owner took the message out of the queue.
+    Purged,
 }
 
 impl DropReason {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::QueueFull,
         Self::SlowSubscriber,
         Self::TooLarge,
@@ -39,6 +41,7 @@ impl DropReason {
         Self::PayloadFormatInvalid,
         Self::RefusedBySubscriber,
         Self::SessionEnded,
+        Self::Purged,
     ];
 
     /// In words, to follow a number: "12 messages: queue full".
@@ -55,6 +58,7 @@ impl DropReason {
             Self::PayloadFormatInvalid => "payload not UTF-8",
             Self::RefusedBySubscriber => "refused by the subscriber",
             Self::SessionEnded => "session ended",
+            Self::Purged => "purged by the owner",
         }
     }
 

@@ -1,7 +1,7 @@
 //! The queue between the router and one subscriber. It lives as long as the session, so that it is also where messages
 //! wait for a client that is away; and it is bounded, in messages and in bytes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -9,12 +9,12 @@ use nightjar_mqtt::QoS;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use crate::assured_queue::AssuredQueue;
+use crate::assured_queue::{self, AssuredQueue, TakenOut};
 use crate::delivery::{Delivery, Entry, Kept};
 use crate::share::Share;
 use crate::{
-    ClientIdentifier, DropReason, KeptQueue, Limits, Page, PageQuery, Place, Progress, Queued, SessionNumber,
-    SessionRecord, Source,
+    ClientIdentifier, DropReason, KeptQueue, Limits, Page, PageQuery, Place, Progress, QueueKey, Queued, QueuedMessage,
+    SessionNumber, SessionRecord, Source,
 };
 
 /// A member of a Shared Subscription with more messages than this is passed over while another has fewer.
@@ -258,12 +258,16 @@ impl Outbox {
         delivery: &mut Delivery,
         is_free: impl Fn(u64) -> bool,
     ) -> Option<(SessionRecord, Entry)> {
-        let next_order = &mut self.queues.lock().next_order;
+        let queues = &mut *self.queues.lock();
+        let next_order = &mut queues.next_order;
         // At most as many are not free as are under way.
         while self.journal.is_some() && !is_free(*next_order) {
             *next_order += 1;
         }
         let Enrolled { record, entry } = self.enrol(next_order, delivery);
+        if let Some(entry) = &entry {
+            queues.assured.set_apart(entry.place.order);
+        }
         record.zip(entry)
     }
 
@@ -420,6 +424,46 @@ impl Outbox {
         self.note_waiting(queues);
         self.load.present.store(false, Ordering::Relaxed);
         (waited, spilled)
+    }
+
+    /// What waits, as it is at this moment.
+    pub(crate) fn with_waiting<T>(&self, look: impl FnOnce(&AssuredQueue, &VecDeque<(u64, Delivery)>) -> T) -> T {
+        let queues = &*self.queues.lock();
+        look(&queues.assured, &queues.relaxed)
+    }
+
+    /// Takes out everything that waits, for good.
+    pub(crate) fn purge_all(&self) -> TakenOut {
+        let queues = &mut *self.queues.lock();
+        let mut taken = queues.assured.purge_all();
+        taken.here.extend(std::mem::take(&mut queues.relaxed).into_iter().map(|(_, delivery)| delivery));
+        queues.relaxed_bytes = 0;
+        queues.dropped += (taken.here.len() + taken.spilled) as u64;
+        self.note_waiting(queues);
+        taken
+    }
+
+    /// Takes out what has one of the keys, for good. `read`: those of them that the journal had a moment ago.
+    pub(crate) fn purge(&self, mut keys: HashSet<QueueKey>, read: Vec<QueuedMessage>) -> Vec<Delivery> {
+        let queues = &mut *self.queues.lock();
+        let mut taken = queues.assured.purge(&mut keys);
+        queues.relaxed.retain(|(place, delivery)| {
+            let goes = keys.remove(&QueueKey::of(*place, delivery));
+            if goes {
+                queues.relaxed_bytes -= delivery.message.weight();
+                taken.push(delivery.clone());
+            }
+            !goes
+        });
+        if let Some(session) = self.session() {
+            let spilled = read.into_iter().filter(|entry| keys.remove(&QueueKey::Order(entry.order)));
+            taken.extend(spilled.filter_map(|entry| {
+                queues.assured.purge_spilled(&entry).then(|| assured_queue::delivery(session, entry))
+            }));
+        }
+        queues.dropped += taken.len() as u64;
+        self.note_waiting(queues);
+        taken
     }
 
     /// Counts a message that was taken and then could not be sent.

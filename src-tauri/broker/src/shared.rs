@@ -339,7 +339,7 @@ fn shortened(mut detail: String) -> String {
     detail
 }
 
-fn drop_detail(reason: DropReason, count: u64, example: Option<&str>) -> String {
+pub(crate) fn drop_detail(reason: DropReason, count: u64, example: Option<&str>) -> String {
     let messages = if count == 1 { "message" } else { "messages" };
     let first = example.map_or_else(String::new, |topic| format!(" (the first on {topic})"));
     format!("{count} {messages} not delivered: {}{first}", reason.name())

@@ -6,6 +6,7 @@ mod handshake;
 mod lasting;
 #[path = "../peer/mod.rs"]
 mod peer;
+mod purging;
 mod reasons;
 mod retained;
 mod sessions;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use nightjar_broker::{
     Access, Broker, Event, EventKind, Journal, KeptSession, Limits, Message, Options, Page, PageQuery, Progress,
-    QueueUnreadable, Queued, QueuedMessage, Record, Restored, Sequence, SessionRecord, Source,
+    QueueUnreadable, Queued, QueuedMessage, Record, Restored, Sequence, SessionNumber, SessionRecord, Source,
 };
 use nightjar_mqtt::{
     Acknowledgement, ConnAck, Connect, ConnectProperties, Decoder, Disconnect, Login, Packet, PacketIdentifier,
@@ -152,6 +153,9 @@ impl Journal for Recorder {
                 {
                     queue.remove(&place.order);
                 }
+                Record::Session(SessionRecord::Purged { session, orders }) if *session == query.session => {
+                    queue.retain(|order, _| !orders.contains(order));
+                }
                 Record::Session(_) | Record::Event(_) => {}
             }
         }
@@ -159,6 +163,17 @@ impl Journal for Recorder {
         let next = entries.get(query.messages).map(|entry| entry.order);
         entries.truncate(query.messages);
         Ok(Page { entries, to: query.to, next })
+    }
+
+    fn order_at(
+        &self,
+        session: SessionNumber,
+        orders: Range<u64>,
+        before: usize,
+    ) -> Result<Option<u64>, QueueUnreadable> {
+        let Range { start: from, end: to } = orders;
+        let page = self.read_queue(PageQuery { session, from, to, messages: usize::MAX, bytes: usize::MAX })?;
+        Ok(page.entries.get(before).map(|entry| entry.order))
     }
 }
 

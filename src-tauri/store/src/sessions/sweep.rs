@@ -35,7 +35,7 @@ impl Swept {
     /// Deletes entries from the front, at most so many, and what only they needed. What is left of the orders is what may
     /// still have entries. Returns how many were deleted.
     fn delete(&mut self, connection: &Connection, most: usize) -> rusqlite::Result<usize> {
-        let Swept { session, orders } = self;
+        let Self { session, orders } = self;
         let mut entries: Vec<(i64, i64)> = connection
             .prepare_cached(
                 "SELECT number, message_id FROM queue WHERE session = ?1 AND number >= ?2 AND number < ?3
