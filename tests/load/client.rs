@@ -3,17 +3,24 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use mio::net::TcpStream;
-use nightjar_mqtt::{ProtocolVersion, QoS};
+use nightjar_mqtt::{
+    Packet, PacketIdentifier, ProtocolVersion, QoS, Subscribe, SubscribeProperties, Subscription, SubscriptionOptions,
+    TopicFilter,
+};
 use nightjar_tests::Peer;
 
 use crate::frame::{self, Frame};
 
+/// Filters in one SUBSCRIBE.
+const FILTERS_AT_ONCE: usize = 500;
+
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
-    input: Vec<u8>,
+    /// The start of a packet that has not come whole.
+    rest: Vec<u8>,
     output: Vec<u8>,
     /// Bytes of `output` that the socket took.
     written: usize,
@@ -22,17 +29,23 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects, and subscribes where there is a filter.
-    pub(crate) fn connect(address: SocketAddr, name: &str, subscription: Option<(&str, QoS)>) -> anyhow::Result<Self> {
+    /// Connects and subscribes, and waits for the answers.
+    pub(crate) fn connect(address: SocketAddr, name: &str, filters: &[String], qos: QoS) -> anyhow::Result<Self> {
         let mut peer = Peer::join(address, ProtocolVersion::V311, name)?;
-        if let Some((filter, qos)) = subscription {
-            peer.subscribe(filter, qos)?;
+        for filters in filters.chunks(FILTERS_AT_ONCE) {
+            peer.send(&subscribe(filters, qos)?)?;
+            match peer.receive()? {
+                Packet::SubAck(answer) => {
+                    ensure!(answer.reason_codes.iter().all(|reason| !reason.is_error()), "a subscription was refused")
+                }
+                other => bail!("not a SUBACK: {other:?}"),
+            }
         }
         let stream = peer.into_stream();
         stream.set_nonblocking(true)?;
         Ok(Self {
             stream: TcpStream::from_std(stream),
-            input: Vec::new(),
+            rest: Vec::new(),
             output: Vec::new(),
             written: 0,
             is_blocked: false,
@@ -71,49 +84,64 @@ impl Client {
         Ok(())
     }
 
-    /// Reads all that is there, answers the broker's QoS 1 and 2, and hands each packet to `take`.
-    pub(crate) fn read(&mut self, chunk: &mut [u8], mut take: impl FnMut(Frame)) -> anyhow::Result<()> {
+    /// Reads what is there, answers the broker's QoS 1 and 2, and hands each packet to `take`. `is_closing` says that
+    /// the other end will send no more.
+    pub(crate) fn read(
+        &mut self,
+        chunk: &mut [u8],
+        is_closing: bool,
+        mut take: impl FnMut(Frame),
+    ) -> anyhow::Result<()> {
         loop {
-            match self.stream.read(chunk) {
+            let start = self.rest.len();
+            ensure!(start < chunk.len(), "the broker sent a packet of more than {} bytes", chunk.len());
+            chunk[..start].copy_from_slice(&self.rest);
+            match self.stream.read(&mut chunk[start..]) {
                 Ok(0) => bail!("the broker closed a connection"),
-                Ok(length) => self.handle(&chunk[..length], &mut take)?,
+                Ok(length) => {
+                    let end = start + length;
+                    let consumed = consume(&chunk[..end], &mut self.output, &mut take)?;
+                    self.rest.clear();
+                    self.rest.extend_from_slice(&chunk[consumed..end]);
+                    // A read that leaves room has emptied the socket: asking again would only cost a system call.
+                    if end < chunk.len() && !is_closing {
+                        return Ok(());
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error).context("the broker closed a connection"),
             }
         }
     }
+}
 
-    fn handle(&mut self, bytes: &[u8], take: &mut impl FnMut(Frame)) -> anyhow::Result<()> {
-        // Most reads start and end with whole packets, or nearly so: only what is left over is copied.
-        if self.input.is_empty() {
-            let consumed = consume(bytes, &mut self.output, take)?;
-            self.input.extend_from_slice(&bytes[consumed..]);
-        } else {
-            self.input.extend_from_slice(bytes);
-            let consumed = consume(&self.input, &mut self.output, take)?;
-            self.input.drain(..consumed);
-        }
-        Ok(())
-    }
+/// A SUBSCRIBE with these filters.
+pub(crate) fn subscribe(filters: &[String], qos: QoS) -> anyhow::Result<Packet> {
+    let options = SubscriptionOptions { maximum_qos: qos, ..SubscriptionOptions::default() };
+    let subscriptions = filters
+        .iter()
+        .map(|filter| Ok(Subscription { filter: TopicFilter::new(filter.as_str())?, options }))
+        .collect::<anyhow::Result<_>>()?;
+    let properties = SubscribeProperties::default();
+    Ok(Packet::Subscribe(Subscribe { packet_identifier: PacketIdentifier::FIRST, properties, subscriptions }))
 }
 
 fn consume(bytes: &[u8], output: &mut Vec<u8>, take: &mut impl FnMut(Frame)) -> anyhow::Result<usize> {
     let mut consumed = 0;
     while let Some((frame, length)) = frame::read(&bytes[consumed..])? {
         consumed += length;
-        let (packet_type, identifier) = match frame {
-            Frame::Message { qos: 1, packet_identifier, .. } => (0x40, packet_identifier),
-            Frame::Message { qos: 2, packet_identifier, .. } => (0x50, packet_identifier),
-            Frame::PubRec(packet_identifier) => (0x62, packet_identifier),
-            Frame::PubRel(packet_identifier) => (0x70, packet_identifier),
-            _ => {
-                take(frame);
-                continue;
-            }
+        let answer = match frame {
+            Frame::Message { qos: 1, packet_identifier, .. } => Some((0x40, packet_identifier)),
+            Frame::Message { qos: 2, packet_identifier, .. } => Some((0x50, packet_identifier)),
+            Frame::PubRec(packet_identifier) => Some((0x62, packet_identifier)),
+            Frame::PubRel(packet_identifier) => Some((0x70, packet_identifier)),
+            _ => None,
         };
-        let [high, low] = identifier.to_be_bytes();
-        output.extend_from_slice(&[packet_type, 2, high, low]);
+        if let Some((packet_type, packet_identifier)) = answer {
+            let [high, low] = packet_identifier.to_be_bytes();
+            output.extend_from_slice(&[packet_type, 2, high, low]);
+        }
         take(frame);
     }
     Ok(consumed)

@@ -1,21 +1,20 @@
 //! The little that the generator reads of what a broker sends. It knows both ends, and nightjar-mqtt's decoder, which
 //! checks everything, would cost more than some brokers do.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+
+use crate::stamp::Stamp;
 
 /// What a packet means to the generator (MQTT 3.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
-    Message {
-        qos: u8,
-        packet_identifier: u16,
-        /// When it was sent, in nanoseconds of the generator's clock.
-        sent: u64,
-    },
-    PubAck,
+    Message { qos: u8, retain: bool, packet_identifier: u16, stamp: Stamp },
+    ConnAck(u8),
+    PubAck(u16),
     PubRec(u16),
     PubRel(u16),
-    PubComp,
+    PubComp(u16),
+    PingResp,
     Other,
 }
 
@@ -28,21 +27,20 @@ pub(crate) fn read(bytes: &[u8]) -> anyhow::Result<Option<(Frame, usize)>> {
         return Ok(None);
     };
     let frame = match bytes[0] >> 4 {
-        3 => message((bytes[0] >> 1) & 3, body),
-        4 => Some(Frame::PubAck),
+        2 => body.get(1).map(|code| Frame::ConnAck(*code)),
+        3 => message(bytes[0], body),
+        4 => number(body, 0).map(Frame::PubAck),
         5 => number(body, 0).map(Frame::PubRec),
         6 => number(body, 0).map(Frame::PubRel),
-        7 => Some(Frame::PubComp),
+        7 => number(body, 0).map(Frame::PubComp),
+        13 => Some(Frame::PingResp),
         _ => Some(Frame::Other),
     };
-    match frame {
-        Some(frame) => Ok(Some((frame, end))),
-        None => bail!("the broker sent a packet that is too short"),
-    }
+    Ok(Some((frame.context("the broker sent a packet that is too short")?, end)))
 }
 
-/// Where the first packet's body starts and ends.
-fn bounds(bytes: &[u8]) -> anyhow::Result<Option<(usize, usize)>> {
+/// Where the first packet's body starts and ends; `None` where its length is not whole yet.
+pub(crate) fn bounds(bytes: &[u8]) -> anyhow::Result<Option<(usize, usize)>> {
     let mut length = 0;
     for index in 1..=4 {
         let Some(&byte) = bytes.get(index) else {
@@ -53,18 +51,19 @@ fn bounds(bytes: &[u8]) -> anyhow::Result<Option<(usize, usize)>> {
             return Ok(Some((index + 1, index + 1 + length)));
         }
     }
-    bail!("the broker sent a Remaining Length of more than four bytes")
+    bail!("a Remaining Length of more than four bytes")
 }
 
-fn message(qos: u8, body: &[u8]) -> Option<Frame> {
+fn message(first: u8, body: &[u8]) -> Option<Frame> {
+    let qos = (first >> 1) & 3;
     let mut position = 2 + usize::from(number(body, 0)?);
     let mut packet_identifier = 0;
     if qos > 0 {
         packet_identifier = number(body, position)?;
         position += 2;
     }
-    let stamp = body.get(position..position + 8)?;
-    Some(Frame::Message { qos, packet_identifier, sent: u64::from_be_bytes(stamp.try_into().ok()?) })
+    let stamp = Stamp::from_payload(body.get(position..)?)?;
+    Some(Frame::Message { qos, retain: first & 1 == 1, packet_identifier, stamp })
 }
 
 fn number(bytes: &[u8], position: usize) -> Option<u16> {
@@ -77,14 +76,17 @@ mod tests {
 
     #[test]
     fn reads_whole_packets_only() {
-        let bytes = b"\x32\x0D\x00\x01a\x00\x07\0\0\0\0\0\0\x01\x02\x40\x02\x00\x07";
-        for length in 0..15 {
+        let stamp = Stamp { due: 0x0102, publisher: 3, number: 4 };
+        let mut bytes = b"\x33\x15\x00\x01a\x00\x07".to_vec();
+        bytes.extend_from_slice(&stamp.to_bytes());
+        bytes.extend_from_slice(b"\x40\x02\x00\x07");
+        for length in 0..23 {
             assert_eq!(read(&bytes[..length]).unwrap(), None);
         }
-        let message = Frame::Message { qos: 1, packet_identifier: 7, sent: 0x0102 };
-        assert_eq!(read(bytes).unwrap(), Some((message, 15)));
-        assert_eq!(read(&bytes[15..]).unwrap(), Some((Frame::PubAck, 4)));
+        let message = Frame::Message { qos: 1, retain: true, packet_identifier: 7, stamp };
+        assert_eq!(read(&bytes).unwrap(), Some((message, 23)));
+        assert_eq!(read(&bytes[23..]).unwrap(), Some((Frame::PubAck(7), 4)));
         assert!(read(b"\x30\xFF\xFF\xFF\xFF\x01").is_err());
-        assert!(read(b"\x30\x03\x00\x01a").is_err(), "no time in it");
+        assert!(read(b"\x30\x03\x00\x01a").is_err(), "no stamp in it");
     }
 }

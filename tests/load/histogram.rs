@@ -30,6 +30,11 @@ impl Histogram {
         }
         0
     }
+
+    /// Milliseconds until half, 99 of 100, and 999 of 1,000 values; `None` where there are none.
+    pub(crate) fn milliseconds(&self) -> Option<[f64; 3]> {
+        (self.count > 0).then(|| [50.0, 99.0, 99.9].map(|percent| self.percentile(percent) as f64 / 1e6))
+    }
 }
 
 fn index(value: u64) -> usize {
@@ -51,6 +56,7 @@ mod tests {
     fn percentiles_are_near_the_values() {
         let mut histogram = Histogram::new();
         assert_eq!(histogram.percentile(99.0), 0);
+        assert_eq!(histogram.milliseconds(), None);
         for number in 1..=1000 {
             histogram.record(number * 1_000_000);
         }
