@@ -73,7 +73,8 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "sent          {}", self.sent)?;
         if let Some(acknowledged) = self.acknowledged {
-            writeln!(formatter, "acknowledged  {acknowledged}, {}", Times(&self.acknowledgements))?;
+            writeln!(formatter, "acknowledged  {acknowledged}")?;
+            writeln!(formatter, "… after       {}", Times(&self.acknowledgements))?;
         }
         if let Some(delivered) = self.delivered {
             writeln!(formatter, "delivered     {delivered} of {}", self.expected)?;
