@@ -5,6 +5,7 @@
 //! - `tests/server.rs`: the process: listening line, signals, refusals, hostile bytes, the record
 //! - `tests/crash.rs`: what was acknowledged survives `kill -9`
 //! - `tests/sessions.rs`: so do durable sessions, their queues and the states of QoS 1 and 2
+//! - `tests/disk.rs`: a disk that is full pauses the record and nothing else, and goes on by itself
 //! - `tests/away.rs`: a durable subscriber that is away costs disk and not memory
 //! - `tests/window.rs`: the real window, on a display of its own (feature `window`)
 //! - `load/`: the load generator and `make bench`
@@ -13,6 +14,7 @@
 
 mod broker;
 pub mod client;
+pub mod flows;
 mod hex;
 mod peer;
 mod process;

@@ -140,6 +140,7 @@ pub(crate) async fn attend<R, W>(
         due: Vec::new(),
         pending: VecDeque::new(),
         hold: None,
+        owes: false,
         pace,
         resume_at: None,
         was_reading: true,
@@ -205,6 +206,9 @@ pub(crate) struct Connection<R, W> {
     pub(crate) progress: watch::Receiver<Progress>,
     /// Nothing is read until the journal has reached this: the disk is slower than the client.
     pub(crate) hold: Option<Sequence>,
+    /// The client, of a version below 5, has published what was not taken and can't be refused: so nothing that it must
+    /// keep in order behind that is taken either, until it connects again and sends it again.
+    pub(crate) owes: bool,
     pub(crate) pace: Pace,
     /// Nothing is read or decoded until then: the client sends faster than it may.
     pub(crate) resume_at: Option<std::time::Instant>,
@@ -244,7 +248,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             }
             self.was_reading = read;
             let resume_at = self.resume_at;
-            let follow_journal = !self.pending.is_empty() || self.hold.is_some() || self.awaits_commit;
+            let follow_journal = !self.pending.is_empty() || self.hold.is_some() || self.awaits_commit || self.owes;
             let wants_deliveries = self.wire.unwritten() < OUTPUT_HIGH;
             let outcome = tokio::select! {
                 close = seat.evicted() => Some(close),
@@ -317,7 +321,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
 
     /// Acknowledges what the journal has committed.
     pub(crate) fn acknowledge(&mut self, now: Moment) -> Option<Close> {
-        let committed = self.progress.borrow_and_update().committed;
+        let (committed, is_paused) = {
+            let progress = self.progress.borrow_and_update();
+            (progress.committed, progress.paused.is_some())
+        };
         if self.hold.is_some_and(|hold| hold <= committed) {
             self.hold = None;
         }
@@ -327,7 +334,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 Awaited::Send(packet) => self.actions.push(Action::Send(packet)),
             }
         }
-        self.perform(now)
+        let close = self.perform(now);
+        if self.owes && !is_paused && self.pending.is_empty() && close.is_none() {
+            // Clients send again what was not acknowledged once they connect again, and at no other time.
+            let detail = "the journal goes on: connect again, and publish again what was not acknowledged";
+            return Some(Close::by_broker(ReasonCode::QUOTA_EXCEEDED, detail));
+        }
+        close
     }
 
     /// Does what the session asks for, in order.

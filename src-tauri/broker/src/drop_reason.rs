@@ -18,6 +18,8 @@ pub enum DropReason {
     TopicTooLong,
     /// The broker keeps as many retained messages as it allows.
     RetainedFull,
+    /// The journal could keep nothing, so that the message was not taken: it could not have been acknowledged as kept.
+    Unkept,
     /// The payload is not the UTF-8 that its Payload Format Indicator promises (MQTT 5.0, 3.3.2.3.2).
     PayloadFormatInvalid,
     /// The subscriber answered PUBLISH with an error.
@@ -29,7 +31,7 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::QueueFull,
         Self::SlowSubscriber,
         Self::TooLarge,
@@ -38,6 +40,7 @@ impl DropReason {
         Self::TooManyLevels,
         Self::TopicTooLong,
         Self::RetainedFull,
+        Self::Unkept,
         Self::PayloadFormatInvalid,
         Self::RefusedBySubscriber,
         Self::SessionEnded,
@@ -55,6 +58,7 @@ impl DropReason {
             Self::TooManyLevels => "too many topic levels",
             Self::TopicTooLong => "topic too long",
             Self::RetainedFull => "too many retained messages",
+            Self::Unkept => "could not be recorded",
             Self::PayloadFormatInvalid => "payload not UTF-8",
             Self::RefusedBySubscriber => "refused by the subscriber",
             Self::SessionEnded => "session ended",

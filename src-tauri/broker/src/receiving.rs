@@ -75,16 +75,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             return;
         }
         if let Some(acknowledge) = acknowledge
-            && self.progress.borrow().paused.is_some()
+            && (self.owes || self.progress.borrow().paused.is_some())
         {
-            // The journal can't keep it, so that it must not be acknowledged as kept.
-            if self.wire.version == ProtocolVersion::V5 {
-                let refusal =
-                    acknowledge.refused(ReasonCode::QUOTA_EXCEEDED, "the message can't be kept at the moment");
-                self.session.handle_committed(refusal, &mut self.actions);
-            } else {
-                self.session.forget_incoming(acknowledge);
-            }
+            self.refuse_unkept(message, acknowledge);
             return;
         }
         // Were it not committed with the message, a crash would lose the message or take it twice.
@@ -108,6 +101,19 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 acknowledge.reason = ReasonCode::NO_MATCHING_SUBSCRIBERS;
             }
             self.due.push(Awaited::Acknowledge(acknowledge));
+        }
+    }
+
+    /// Takes no message that the journal can't keep: it must not be acknowledged as kept. A client that can be told is told
+    /// at once; any other gets no acknowledgement.
+    fn refuse_unkept(&mut self, message: Message, acknowledge: Acknowledge) {
+        self.shared.drop_delivery(&self.outbox, &refused(Arc::new(message)), DropReason::Unkept);
+        if self.wire.version == ProtocolVersion::V5 {
+            let refusal = acknowledge.refused(ReasonCode::QUOTA_EXCEEDED, "the message can't be kept at the moment");
+            self.session.handle_committed(refusal, &mut self.actions);
+        } else {
+            self.owes = true;
+            self.session.forget_incoming(acknowledge);
         }
     }
 
@@ -137,13 +143,16 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     /// Counts a message that is not taken, and tells a client that can be told.
     fn refuse_message(&mut self, message: Arc<Message>, acknowledge: Option<Acknowledge>, objection: Objection) {
         let (drop_reason, reason, detail) = objection;
-        let qos = message.qos;
-        let delivery =
-            Delivery { message, qos, retain: false, identifiers: Arc::from([]), share: None, kept: Kept::No };
-        self.shared.drop_delivery(&self.outbox, &delivery, drop_reason);
+        self.shared.drop_delivery(&self.outbox, &refused(message), drop_reason);
         // Below MQTT 5.0 there is no way to say no: it is acknowledged and goes nowhere (3.3.5).
         let says_no = self.wire.version == ProtocolVersion::V5;
         let answer = |acknowledge: Acknowledge| if says_no { acknowledge.refused(reason, detail) } else { acknowledge };
         self.due.extend(acknowledge.map(answer).map(Awaited::Acknowledge));
     }
+}
+
+/// A message that is not taken, as what is counted.
+fn refused(message: Arc<Message>) -> Delivery {
+    let qos = message.qos;
+    Delivery { message, qos, retain: false, identifiers: Arc::from([]), share: None, kept: Kept::No }
 }

@@ -113,8 +113,15 @@ fn values(shared: &Shared, totals: &Totals, now: Moment) -> Vec<(String, String)
         ("shared_subscriptions/count", shared.router.shared_subscription_count() as u64),
         ("connections/refused", totals.refused_connections),
     ];
-    let words =
-        [("version", format!("Nightjar {}", env!("CARGO_PKG_VERSION"))), ("uptime", format!("{uptime} seconds"))];
+    let journal = match &shared.journal.progress().borrow().paused {
+        None => "recording".to_owned(),
+        Some(reason) => format!("paused: {reason}"),
+    };
+    let words = [
+        ("version", format!("Nightjar {}", env!("CARGO_PKG_VERSION"))),
+        ("uptime", format!("{uptime} seconds")),
+        ("journal", journal),
+    ];
     let dropped = DropReason::ALL.into_iter().zip(totals.dropped);
     let dropped = dropped.map(|(reason, count)| (format!("dropped/{}", reason.topic_level()), count.to_string()));
     let numbers = numbers.into_iter().map(|(name, value)| (name.to_owned(), value.to_string()));

@@ -1,9 +1,8 @@
 //! What `nightjar-server` does with a journal beside serving it: `sql`, `export`, `import`, `backup`, `check`. All but the
 //! import work while a broker uses the same data directory.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -145,12 +144,7 @@ fn export(archive: &Archive, wanted: Export) -> anyhow::Result<()> {
         let mut out = BufWriter::new(io::stdout().lock());
         return unless_closed(archive.export(&search, wanted.format, &mut out, |_share| true).map(drop));
     };
-    if file.exists() {
-        return Err(CareError::Exists { file }.into());
-    }
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
-    let created = created.map_err(|source| CareError::Unwritable { file: file.clone(), source })?;
-    let written = archive.export(&search, wanted.format, &mut BufWriter::new(created), |_share| true)?;
+    let written = archive.export_to_file(&search, wanted.format, &file, |_share| true)?;
     say(&format!("{written} messages were written to {}", file.display()));
     Ok(())
 }

@@ -13,6 +13,9 @@ use crate::moment;
 const LOCK: &str = "nightjar.lock";
 const DATABASE: &str = "nightjar.db";
 const DAMAGED: &str = "nightjar.damaged";
+/// Room that is given up to open the database on a disk that is full: SQLite needs some for the log and its index.
+const RESERVE: &str = "nightjar.reserve";
+const RESERVED: usize = 256 << 10;
 /// What SQLite puts beside a database.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 
@@ -111,6 +114,31 @@ impl Directory {
 
     pub(crate) fn damage_was_noted(&self) -> bool {
         self.path.join(DAMAGED).exists()
+    }
+
+    /// Sets room aside for a start on a full disk, where there is enough.
+    pub(crate) fn keep_reserve(&self) {
+        let reserve = self.path.join(RESERVE);
+        if !reserve.exists()
+            && let Err(error) =
+                owner_only().create_new(true).open(&reserve).and_then(|mut file| file.write_all(&vec![0; RESERVED]))
+        {
+            tracing::debug!(%error, "no room is set aside for a start on a full disk");
+            let _ = fs::remove_file(&reserve);
+        }
+    }
+
+    /// Gives up the room that was set aside; whether there was any.
+    pub(crate) fn spend_reserve(&self) -> bool {
+        fs::remove_file(self.path.join(RESERVE)).is_ok()
+    }
+
+    /// Whether the log takes so much of the disk that moving it to the database may soon not fit: then a disk that only
+    /// this log has filled would stay full.
+    pub(crate) fn log_needs_room(&self) -> bool {
+        let log = fs::metadata(beside(&self.database(), "-wal")).map_or(0, |metadata| metadata.len());
+        let free = rustix::fs::statvfs(&self.path).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        log > free / 2
     }
 
     /// Bytes of the database with its log.

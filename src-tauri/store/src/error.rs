@@ -68,11 +68,13 @@ impl OpenError {
 
     pub(crate) fn from_database(file: &Path, error: &rusqlite::Error) -> Self {
         let file = file.to_owned();
+        if is_full(error) {
+            return Self::DiskFull { file };
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
                 Self::Locked { file }
             }
-            Some(ErrorCode::DiskFull) => Self::DiskFull { file },
             Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 Self::NotWritable { file, reason: error.to_string() }
             }
@@ -107,10 +109,18 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
+/// Whether there is no room: for a page, or for the log's index, which SQLite calls an I/O error.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_SHMSIZE};
+    error.sqlite_error().is_some_and(|error| matches!(error.extended_code, SQLITE_FULL | SQLITE_IOERR_SHMSIZE))
+}
+
 /// Why nothing can be written, in words that go on from "because".
 pub(crate) fn why_paused(error: &rusqlite::Error) -> String {
+    if is_full(error) {
+        return "the disk is full".to_owned();
+    }
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another program has locked the database".to_owned()
         }

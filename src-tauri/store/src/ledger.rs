@@ -6,6 +6,7 @@ use std::sync::Arc;
 use nightjar_broker::{Event, Message, Record, Timestamp};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
 
+use crate::error::is_full;
 use crate::history::read_message;
 use crate::keeping::{Keeping, Order};
 use crate::names::{ClientNumbers, KnownTopic, Slot, TopicNumbers};
@@ -25,6 +26,8 @@ pub(crate) struct Ledger {
     ends: Ends,
     /// Messages up to here are counted in `topic.messages`.
     counted_through: i64,
+    /// Up to here messages were there already and could not be counted yet, because the disk was full.
+    uncounted_through: Option<i64>,
     tail: Arc<Tail>,
     rules: Arc<Keeping>,
     sessions: SessionBook,
@@ -72,7 +75,8 @@ impl Ledger {
     /// Takes over a database of the newest version, counts what was not counted when it was left, and reads the tail.
     pub(crate) fn new(mut connection: Connection) -> rusqlite::Result<Self> {
         connection.set_prepared_statement_cache_capacity(64);
-        let counted_through = count_topics(&mut connection)?;
+        let Uncounted { after: counted_through, through } = count_topics(&mut connection)?;
+        let uncounted_through = (through > counted_through).then_some(through);
         let last = |table: &str| -> rusqlite::Result<i64> {
             connection.query_row(&format!("SELECT coalesce(max(id), 0) FROM {table}"), (), |row| row.get(0))
         };
@@ -92,6 +96,7 @@ impl Ledger {
             clients: ClientNumbers::default(),
             ends: Ends { next_message, next_event, block },
             counted_through,
+            uncounted_through,
             tail: Arc::default(),
             rules: Arc::new(Keeping::everything()),
             sessions,
@@ -118,7 +123,11 @@ impl Ledger {
         let Some(first) = first else { return Ok(()) };
         for ids in segments(&(first..=next - 1)) {
             self.tail.read(&self.connection, ids)?;
-            self.seal()?;
+            match self.seal() {
+                // Memory has what the lists would say, until there is room for them.
+                Err(error) if is_full(&error) => {}
+                sealed => sealed?,
+            }
         }
         Ok(())
     }
@@ -259,6 +268,9 @@ impl Ledger {
     /// Writes the counts of topics that changed, so that the next start need not count.
     pub(crate) fn write_counts(&mut self) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Some(last) = self.uncounted_through {
+            count_messages(&transaction, self.counted_through, last)?;
+        }
         {
             let mut update = transaction
                 .prepare_cached("UPDATE topic SET messages = messages + ?2, last_message = ?3 WHERE id = ?1")?;
@@ -269,6 +281,7 @@ impl Ledger {
         }
         transaction.commit()?;
         self.counted_through = self.ends.next_message - 1;
+        self.uncounted_through = None;
         self.topics.set_counted();
         if self.topics.are_too_many() {
             self.topics.clear();
@@ -373,10 +386,13 @@ impl Ledger {
         Ok(Extent { first: first.unwrap_or(last + 1), last })
     }
 
-    /// How many messages there are; all must be counted.
+    /// How many messages there are.
     pub(crate) fn messages(&self) -> rusqlite::Result<u64> {
-        let sum = self.connection.query_row("SELECT coalesce(sum(messages), 0) FROM topic", (), |row| row.get(0))?;
-        Ok(sum)
+        self.connection.query_row(
+            "SELECT coalesce(sum(messages), 0) + (SELECT count(*) FROM message WHERE id > ?1) FROM topic",
+            [self.counted_through],
+            |row| row.get(0),
+        )
     }
 
     /// Bytes of the database, without what deleted messages have left free.
@@ -434,28 +450,45 @@ fn insert_message(
     Ok(())
 }
 
-/// Counts the messages that came after `topic.messages` was written last: after a crash, the last few seconds' worth.
-/// Returns the last message that is counted now.
-fn count_topics(connection: &mut Connection) -> rusqlite::Result<i64> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let through: Option<i64> = transaction
+/// Messages that `topic.messages` does not count, the first not included.
+struct Uncounted {
+    after: i64,
+    through: i64,
+}
+
+/// Counts the messages that came after `topic.messages` was written last: after a crash, the last few seconds' worth. On a
+/// disk that is full, they are left uncounted.
+fn count_topics(connection: &mut Connection) -> rusqlite::Result<Uncounted> {
+    let after = connection
         .query_row("SELECT value FROM meta WHERE name = 'counted_through'", (), |row| row.get(0))
-        .optional()?;
-    let last: Option<i64> = transaction.query_row("SELECT max(id) FROM message", (), |row| row.get(0))?;
-    let through = through.unwrap_or(0);
-    let last = last.unwrap_or(0).max(through);
-    if through < last {
-        transaction.execute(
-            "UPDATE topic SET messages = topic.messages + fresh.messages, last_message = fresh.last_message
-             FROM (SELECT topic_id, count(*) AS messages, max(id) AS last_message
-                   FROM message WHERE id > ?1 GROUP BY topic_id) AS fresh
-             WHERE fresh.topic_id = topic.id",
-            [through],
-        )?;
-        set_counted_through(&transaction, last)?;
+        .optional()?
+        .unwrap_or(0);
+    let last: Option<i64> = connection.query_row("SELECT max(id) FROM message", (), |row| row.get(0))?;
+    let through = last.unwrap_or(0).max(after);
+    if through == after {
+        return Ok(Uncounted { after, through });
     }
-    transaction.commit()?;
-    Ok(last)
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let counted = count_messages(&transaction, after, through)
+        .and_then(|()| set_counted_through(&transaction, through))
+        .and_then(|()| transaction.commit());
+    match counted {
+        Ok(()) => Ok(Uncounted { after: through, through }),
+        Err(error) if is_full(&error) => Ok(Uncounted { after, through }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Counts the messages after that one up to and with that one.
+fn count_messages(transaction: &Connection, after: i64, through: i64) -> rusqlite::Result<()> {
+    transaction.execute(
+        "UPDATE topic SET messages = topic.messages + fresh.messages, last_message = fresh.last_message
+         FROM (SELECT topic_id, count(*) AS messages, max(id) AS last_message
+               FROM message WHERE id > ?1 AND id <= ?2 GROUP BY topic_id) AS fresh
+         WHERE fresh.topic_id = topic.id",
+        [after, through],
+    )?;
+    Ok(())
 }
 
 fn set_counted_through(connection: &Connection, last: i64) -> rusqlite::Result<()> {

@@ -61,12 +61,16 @@ pub(crate) fn open(options: &Options) -> Result<Database, OpenError> {
             set_aside = Some(directory.set_aside(moment::now(), reason)?);
             open_file(&directory, options.durability)
         }
+        Err(Obstacle::Error(OpenError::DiskFull { .. })) if directory.spend_reserve() => {
+            open_file(&directory, options.durability)
+        }
         result => result,
     }
     .map_err(|obstacle| match obstacle {
         Obstacle::Error(error) => error,
         Obstacle::Unusable(reason) => OpenError::Disk { file: directory.database(), reason },
     })?;
+    directory.keep_reserve();
     Ok(Database {
         ledger,
         checkpointer: Some(checkpointer),

@@ -305,6 +305,18 @@ impl Shared {
         self.messages.load(Ordering::Relaxed)
     }
 
+    /// Whether the log should be moved to the database while there is room for that.
+    pub(crate) fn log_needs_room(&self) -> bool {
+        self.directory.as_ref().is_some_and(Directory::log_needs_room)
+    }
+
+    /// There is room again, as far as is known.
+    pub(crate) fn keep_reserve(&self) {
+        if let Some(directory) = &self.directory {
+            directory.keep_reserve();
+        }
+    }
+
     pub(crate) fn note_damage(&self, error: &rusqlite::Error) {
         if let Some(directory) = &self.directory
             && is_damage(error)

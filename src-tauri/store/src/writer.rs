@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nightjar_broker::{Event, EventKind, Message, Record, Sequence};
+use nightjar_broker::{Event, EventKind, Message, Record, Sequence, Timestamp};
 
 use crate::error::why_paused;
 use crate::keeping::Order;
@@ -29,6 +29,8 @@ const GLANCE: Duration = Duration::from_millis(100);
 const DROPPED_AT_ONCE: i64 = 4_096;
 /// Bytes that the smallest commit writes to the log, about: the end of each table.
 const LEAST_LOGGED: usize = 16 << 10;
+/// Bytes that are committed between two looks at how much room the log leaves.
+const ROOM_INTERVAL: u64 = 256 << 10;
 /// Lists of records longer than this are not kept for the next batch.
 const SPARE: usize = 65_536;
 
@@ -38,10 +40,13 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     /// The thread that moves the log to the database; `None` in memory.
     checkpointer: Option<JoinHandle<()>>,
-    /// Why the last commit failed.
+    /// Why the last commit failed, and since when they do.
     paused: Option<Arc<str>>,
+    paused_since: Timestamp,
     counted: Instant,
     uncounted: u64,
+    /// Bytes committed since the last look at how much room the log leaves.
+    unlooked: u64,
     /// No sweep before that: the disk did not take the last one.
     sweep_from: Option<Instant>,
 }
@@ -58,7 +63,17 @@ struct GaveUp;
 
 impl Writer {
     pub(crate) fn new(ledger: Ledger, shared: Arc<Shared>, checkpointer: Option<JoinHandle<()>>) -> Self {
-        Self { ledger, shared, checkpointer, paused: None, counted: Instant::now(), uncounted: 0, sweep_from: None }
+        Self {
+            ledger,
+            shared,
+            checkpointer,
+            paused: None,
+            paused_since: moment::now(),
+            counted: Instant::now(),
+            uncounted: 0,
+            unlooked: 0,
+            sweep_from: None,
+        }
     }
 
     /// Runs until the journal is closed. Returns how many records could not be written.
@@ -183,7 +198,15 @@ impl Writer {
 
     fn committed(&mut self, records: &[Record]) {
         let bytes: usize = records.iter().map(weight).sum();
-        self.shared.checkpoints.committed((bytes + LEAST_LOGGED) as u64);
+        let logged = (bytes + LEAST_LOGGED) as u64;
+        self.shared.checkpoints.committed(logged);
+        self.unlooked += logged;
+        if self.unlooked >= ROOM_INTERVAL {
+            self.unlooked = 0;
+            if self.shared.log_needs_room() {
+                self.shared.checkpoints.hurry();
+            }
+        }
         let messages = self.ledger.recorded();
         self.uncounted += messages;
         self.shared.add_messages(messages, self.ledger.last_message());
@@ -194,6 +217,9 @@ impl Writer {
         let reason: Arc<str> = why_paused(error).into();
         if self.paused.as_ref() != Some(&reason) {
             tracing::warn!(%reason, "the journal is paused");
+            if self.paused.is_none() {
+                self.paused_since = moment::now();
+            }
             self.shared.note_damage(error);
             self.shared.queue.set_paused(true);
             self.shared.progress.send_modify(|progress| progress.paused = Some(Arc::clone(&reason)));
@@ -202,9 +228,11 @@ impl Writer {
     }
 
     fn resume(&mut self) {
-        if self.paused.is_some() {
+        if let Some(reason) = &self.paused {
             tracing::info!("the journal goes on");
+            self.shared.queue.append(&mut vec![pause_event(self.paused_since, reason)]);
             self.shared.queue.set_paused(false);
+            self.shared.keep_reserve();
             self.shared.progress.send_modify(|progress| progress.paused = None);
         }
         self.paused = None;
@@ -318,6 +346,20 @@ fn gap_event(gap: &Gap) -> Record {
             gap.unrecorded(),
             gap.events,
             gap.reason.as_str()
+        ),
+    })
+}
+
+fn pause_event(since: Timestamp, reason: &str) -> Record {
+    let now = moment::now();
+    Record::Event(Event {
+        time: now,
+        client: None,
+        kind: EventKind::Broker,
+        detail: format!(
+            "the journal was paused from {} to {}, because {reason}: messages of QoS 1 and 2 were refused meanwhile",
+            moment::utc(since),
+            moment::utc(now),
         ),
     })
 }

@@ -86,6 +86,9 @@ async fn a_paused_journal_refuses_qos_1_and_2_and_routes_qos_0() {
     old.publish(message(Q0, 0, "a", "through")).await;
     subscriber.expect_payload("through").await;
     house.journal.pause(None);
+    // Clients publish again when they connect again, and at no other time.
+    old.expect_eof().await;
+    let mut old = house.client(V311, "old").await;
     old.publish(Publish { dup: true, ..message(Q1, 3, "a", "later") }).await;
     old.expect(Packet::PubAck(acknowledgement(3))).await;
     subscriber.expect_payload("later").await;

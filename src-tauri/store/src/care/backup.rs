@@ -1,10 +1,9 @@
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
+use super::new_file::NewFile;
 use super::{Archive, CareError};
 
 /// Pages that are copied before progress is told.
@@ -17,29 +16,14 @@ impl Archive {
     /// # Errors
     /// Where the file is there or can't be written, or `go_on` said no.
     pub fn backup(&self, to: &Path, mut go_on: impl FnMut(f64) -> bool) -> Result<(), CareError> {
-        if to.exists() {
-            return Err(CareError::Exists { file: to.to_owned() });
-        }
-        let mut part = to.as_os_str().to_owned();
-        part.push(".part");
-        let part = Path::new(&part);
-        let unwritable = |source| CareError::Unwritable { file: to.to_owned(), source };
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part).map_err(unwritable)?;
-        let copied = self.copy(part, &mut go_on);
-        if let Err(error) = copied {
-            let _ = fs::remove_file(part);
-            return Err(error);
-        }
-        // The copy is whole from its first moment under its own name.
-        fs::rename(part, to).map_err(unwritable)
+        let (new, file) = NewFile::create(to)?;
+        self.copy(&new, &mut go_on)?;
+        new.complete(&file)
     }
 
-    fn copy(&self, to: &Path, go_on: &mut impl FnMut(f64) -> bool) -> Result<(), CareError> {
-        let unwritable = |error: rusqlite::Error| CareError::Unwritable {
-            file: to.to_owned(),
-            source: std::io::Error::other(error.to_string()),
-        };
-        let mut copy = Connection::open(to).map_err(unwritable)?;
+    fn copy(&self, new: &NewFile, go_on: &mut impl FnMut(f64) -> bool) -> Result<(), CareError> {
+        let unwritable = |error: rusqlite::Error| new.unwritable(std::io::Error::other(error.to_string()));
+        let mut copy = Connection::open(new.part()).map_err(unwritable)?;
         let backup = Backup::new(&self.connection, &mut copy)?;
         loop {
             let step = backup.step(STEP).map_err(unwritable)?;

@@ -1,5 +1,6 @@
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::str::FromStr;
 
 use base64::Engine;
@@ -7,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::csv::write_row;
 use super::json_lines::Line;
+use super::new_file::NewFile;
 use super::{Archive, CareError};
 use crate::history::{Stop, Visitor, Walk, read_all, retained_at};
 use crate::{Search, StoredMessage, moment};
@@ -69,6 +71,33 @@ impl Archive {
         }
         let written = exporter.finish()?;
         out.flush().map_err(CareError::Output)?;
+        Ok(written)
+    }
+}
+
+impl Archive {
+    /// Writes the messages that a search finds to a file that is not there yet; half of them would be of no use, so that
+    /// nothing is left of it where that fails.
+    ///
+    /// # Errors
+    /// Where the file is there or can't be written, or `go_on` said no.
+    pub fn export_to_file(
+        &self,
+        search: &Search,
+        format: ExportFormat,
+        file: &Path,
+        go_on: impl FnMut(f64) -> bool,
+    ) -> Result<u64, CareError> {
+        let (new, file) = NewFile::create(file)?;
+        let mut out = BufWriter::new(file);
+        let written = self.export(search, format, &mut out, go_on);
+        // What is left in the buffer is of no use where it failed, and must not be tried once more.
+        let (file, _unwritten) = out.into_parts();
+        let written = written.map_err(|error| match error {
+            CareError::Output(source) => new.unwritable(source),
+            error => error,
+        })?;
+        new.complete(&file)?;
         Ok(written)
     }
 }

@@ -9,6 +9,7 @@ mod error;
 mod export;
 mod import;
 mod json_lines;
+mod new_file;
 mod sql;
 
 pub use archive::Archive;

@@ -36,7 +36,11 @@ fn everything_is_there_after_a_restart() {
         ],
     );
     opened.store.close().unwrap();
-    assert_eq!(names(directory.path()), ["nightjar.db", "nightjar.lock"], "the log is moved to the database");
+    assert_eq!(
+        names(directory.path()),
+        ["nightjar.db", "nightjar.lock", "nightjar.reserve"],
+        "the log is moved to the database"
+    );
     drop(opened);
 
     let opened = open(directory.path());

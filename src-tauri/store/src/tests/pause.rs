@@ -36,7 +36,12 @@ fn a_full_disk_pauses_the_journal_and_room_resumes_it() {
     assert_eq!(progress.committed, last);
     wait_for(&store, |progress| progress.paused.is_none());
     assert_eq!(found(&store, Search::default()), ["2".to_owned(), long, "0".to_owned()]);
-    assert!(store.events(10).unwrap().is_empty(), "nothing was skipped");
+    keep(&store, [record(message("after", "3"))]);
+    let events = store.events(10).unwrap();
+    assert_eq!(events.len(), 1, "nothing was skipped: {events:?}");
+    assert_eq!(events[0].event.kind, EventKind::Broker);
+    assert!(events[0].event.detail.contains("paused from"), "{events:?}");
+    assert!(events[0].event.detail.contains("because the disk is full"), "{events:?}");
 }
 
 #[test]
@@ -65,7 +70,7 @@ fn what_does_not_fit_is_skipped_and_leaves_a_gap_on_record() {
     wait_for(&store, |progress| progress.committed >= last);
 
     let events = store.events(10).unwrap();
-    let gap = events.iter().find(|stored| stored.event.kind == EventKind::Broker).expect("the gap is on record");
+    let gap = events.iter().find(|stored| stored.event.detail.contains("gap")).expect("the gap is on record");
     let kept = store.count_of_topic("quiet").unwrap();
     assert!(kept > 0 && kept < 2_000);
     // The lamp is recorded after all, as the topic retains it; the door that was open is not.
@@ -75,7 +80,7 @@ fn what_does_not_fit_is_skipped_and_leaves_a_gap_on_record() {
     let gaps = store.gaps(Some(at(60.0)), None).unwrap();
     assert_eq!((gaps.len(), gaps[0].messages, &gaps[0].reason[..]), (1, skipped, "nothing could be written"));
     assert!(store.gaps(None, Some(at(-60.0))).unwrap().is_empty());
-    assert_eq!(events.len(), 2, "the other event is there too");
+    assert_eq!(events.len(), 3, "so is the pause, and the other event");
     assert_eq!(store.count_of_topic("loud").unwrap(), 1);
     assert_eq!(store.count_of_topic("after").unwrap(), 1);
     assert_eq!(store.count_of_topic("door").unwrap(), 1);

@@ -20,11 +20,17 @@ pub(crate) fn view(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Reads the topics of the [`view`]; stops when the journal is closed.
 pub(crate) fn fill(shared: &Shared, connection: &Connection) -> rusqlite::Result<()> {
+    // What is not counted is next to nothing, but where the disk was full when the journal was opened.
     let mut select = connection.prepare(
-        "SELECT topic.name, topic.messages, message.time_us, length(payload),
+        "WITH fresh AS (
+             SELECT topic_id, count(*) AS messages, max(id) AS last_message FROM message
+             WHERE id > coalesce((SELECT value FROM meta WHERE name = 'counted_through'), 0) GROUP BY topic_id
+         )
+         SELECT topic.name, topic.messages + coalesce(fresh.messages, 0), message.time_us, length(payload),
                 CASE WHEN length(payload) <= ?1 THEN payload END, message.id,
                 EXISTS (SELECT 1 FROM retained WHERE retained.topic_id = topic.id)
-         FROM topic JOIN message ON message.id = topic.last_message",
+         FROM topic LEFT JOIN fresh ON fresh.topic_id = topic.id
+         JOIN message ON message.id = coalesce(fresh.last_message, topic.last_message)",
     )?;
     let mut rows = select.query([WHOLE])?;
     let mut chunk = Vec::with_capacity(CHUNK);
