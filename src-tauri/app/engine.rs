@@ -180,7 +180,8 @@ impl Engine {
         if let Some(port) = self.launch.port {
             settings.port = port;
         }
-        let options = StartOptions { data_directory: self.data_directory().to_owned(), settings, listen: None };
+        let data_directory = self.data_directory().to_owned();
+        let options = StartOptions { data_directory, settings, listen: None, watched: true };
         Ok(Running::new(Server::start(options).await?))
     }
 

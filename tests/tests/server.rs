@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use nightjar_mqtt::{ProtocolVersion, QoS, ReasonCode};
+use nightjar_mqtt::{Connect, ProtocolVersion, QoS, ReasonCode};
 use nightjar_tests::{Broker, DEADLINE, Outcome, Peer, Record, RecordedMessage, connect, program, run};
 use tempfile::TempDir;
 
@@ -203,6 +203,36 @@ fn retained_messages_and_history_survive_a_restart() -> anyhow::Result<()> {
     let payloads: Vec<String> = messages.iter().map(payload).collect();
     assert_eq!(payloads, ["open", "closed", "low", "", "open again"], "both runs, in order");
     assert!(messages.iter().all(|message| message.client.as_deref() == Some("door")));
+    Ok(())
+}
+
+#[test]
+fn without_a_history_what_was_promised_is_kept_all_the_same() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    let without_history = ["--keep", "nothing"];
+    let mut broker = Broker::nightjar(data.path(), &without_history)?;
+    let lasting = || Connect { clean_start: false, ..connect(V311, "display") };
+    let (mut display, _) = Peer::connect(broker.address(), lasting())?;
+    display.subscribe("door/#", AtLeastOnce)?;
+    display.leave()?;
+    let mut door = Peer::join(broker.address(), V5, "door")?;
+    door.publish_acknowledged("door/state", "open", ExactlyOnce, true)?;
+    door.publish_acknowledged("door/bell", "rings", AtLeastOnce, false)?;
+    door.publish_acknowledged("elsewhere", "unheard", AtLeastOnce, false)?;
+    broker.kill()?;
+
+    let broker = Broker::nightjar(data.path(), &without_history)?;
+    let (mut display, answer) = Peer::connect(broker.address(), lasting())?;
+    ensure!(answer.session_present, "the session is gone");
+    let mut payloads = Vec::new();
+    while payloads.len() < 2 {
+        payloads.push(display.receive_message()?.payload);
+    }
+    assert_eq!(payloads, ["open", "rings"]);
+    let mut later = Peer::join(broker.address(), V311, "later")?;
+    later.subscribe("#", AtMostOnce)?;
+    assert_eq!(later.receive_message()?.payload, "open", "it is retained");
+    assert_eq!(Record::open(data.path())?.message_count()?, 0, "no message is in the history");
     Ok(())
 }
 

@@ -52,6 +52,12 @@ pub trait Journal: Send + Sync + 'static {
     /// committed, which slows publishers down to the disk's pace.
     fn is_behind(&self) -> bool;
 
+    /// Whether it is to be told of every message. Otherwise those that it has to keep for somebody will do: what is
+    /// retained, and what is in the queue of a session that it keeps.
+    fn wants_all(&self) -> bool {
+        true
+    }
+
     /// Whether it keeps sessions and their queues; otherwise they live in memory.
     fn keeps_sessions(&self) -> bool {
         false
@@ -113,6 +119,10 @@ impl Journal for Forgetful {
     }
 
     fn is_behind(&self) -> bool {
+        false
+    }
+
+    fn wants_all(&self) -> bool {
         false
     }
 }

@@ -117,7 +117,9 @@ impl Default for Limits {
 impl Limits {
     /// Whether a Topic Name or Topic Filter is within [`Self::maximum_topic_levels`].
     pub(crate) fn allows_levels(&self, topic: &str) -> bool {
-        topic.split('/').count() <= self.maximum_topic_levels
+        // Most topics are too short to have so many.
+        topic.len() < self.maximum_topic_levels
+            || topic.bytes().filter(|&byte| byte == b'/').count() < self.maximum_topic_levels
     }
 
     /// Seconds that a session may outlive its connection, of those that it wants to.

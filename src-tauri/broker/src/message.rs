@@ -31,10 +31,10 @@ impl Message {
     }
 
     /// The message with memory of its own: slices of a read buffer would keep the whole buffer alive for as long as
-    /// a retained or queued message lives.
+    /// a retained or queued message lives. `topic` is the same, with memory of its own.
     #[must_use]
-    pub fn detached(&self) -> Self {
-        Self { topic: self.topic.detached(), payload: Bytes::copy_from_slice(&self.payload), ..self.clone() }
+    pub fn detached(self, topic: TopicName) -> Self {
+        Self { topic, payload: Bytes::copy_from_slice(&self.payload), ..self }
     }
 
     /// Bytes that it holds, for the bounds of queues: payload, topic and a flat share for the rest.

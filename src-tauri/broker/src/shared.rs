@@ -49,6 +49,8 @@ pub(crate) struct PublishBatch {
     /// What the journal is to have right behind the next message.
     received: Option<SessionRecord>,
     touched: Touched,
+    /// The sequence that covers all that was appended before.
+    appended: Option<Sequence>,
     /// The publisher is the broker's owner, whose retained messages are kept whatever there is already.
     is_owner: bool,
 }
@@ -105,10 +107,11 @@ impl Shared {
     /// A retained message is kept, routed and recorded under one lock: so the journal has the changes of a topic in
     /// the order in which they took effect, and whoever subscribes meanwhile gets the message in one way or the other.
     pub(crate) fn publish(&self, batch: &mut PublishBatch, message: Message) -> Result<u32, RetainedFull> {
+        let mut retained = message.retain.then(|| self.router.retained.write());
+        let known = self.router.find(&mut batch.cache, &message.topic);
         // What may wait for long, retained or in a queue, must not keep a whole read buffer alive.
         let may_wait = message.retain || message.qos != QoS::AtMostOnce;
-        let message = Arc::new(if may_wait { message.detached() } else { message });
-        let mut retained = message.retain.then(|| self.router.retained.write());
+        let message = Arc::new(if may_wait { message.detached(known.topic.clone()) } else { message });
         if let Some(retained) = &mut retained {
             if message.payload.is_empty() {
                 retained.clear(&message.topic);
@@ -118,10 +121,14 @@ impl Shared {
                 retained.set(Arc::clone(&message));
             }
         }
-        let matched = self.router.route(&mut batch.cache, &message, &mut batch.touched);
-        batch.records.push(Record::Message { message, matched });
-        batch.records.append(&mut batch.touched.records);
-        batch.records.extend(batch.received.take().map(Record::Session));
+        let matched = known.deliver(&message, &mut batch.touched);
+        let received = batch.received.take().map(Record::Session);
+        let is_needed = retained.is_some() || received.is_some() || !batch.touched.records.is_empty();
+        if is_needed || self.journal.wants_all() {
+            batch.records.push(Record::Message { message, matched });
+            batch.records.append(&mut batch.touched.records);
+            batch.records.extend(received);
+        }
         if retained.is_some() {
             self.append(batch);
         }
@@ -146,8 +153,12 @@ impl Shared {
     }
 
     fn append(&self, batch: &mut PublishBatch) -> Sequence {
+        if let Some(sequence) = batch.appended.filter(|_| batch.records.is_empty()) {
+            return sequence;
+        }
         let sequence = self.journal.append(&mut batch.records);
         batch.touched.set_appended(sequence);
+        batch.appended = Some(sequence);
         sequence
     }
 
@@ -187,7 +198,7 @@ impl Shared {
         {
             let mut retained = self.router.retained.write();
             retained.set(Arc::clone(&message));
-            self.router.route(&mut batch.cache, &message, &mut batch.touched);
+            self.router.find(&mut batch.cache, &message.topic).deliver(&message, &mut batch.touched);
         }
         self.finish(&mut batch);
     }

@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use nightjar_broker::Access;
-use nightjar_store::Durability;
+use nightjar_store::{Durability, Keep};
 use tracing_subscriber::EnvFilter;
 
 use crate::care_cli::{self, CareCommand};
+use crate::history_settings;
 use crate::{Server, Settings, StartOptions, default_data_directory};
 
 /// An MQTT broker that keeps every message.
@@ -34,6 +35,10 @@ struct Arguments {
     /// What an acknowledged message survives: power-loss, crash or none
     #[arg(long, value_name = "LEVEL")]
     durability: Option<Durability>,
+
+    /// How long messages are kept that no rule of the settings is for: nothing, "for ever", or a time such as "30 d"
+    #[arg(long, value_name = "TIME", value_parser = history_settings::parse_keep)]
+    keep: Option<Keep>,
 
     /// The settings, in the place of nightjar.toml in the data directory
     #[arg(long, value_name = "FILE")]
@@ -99,9 +104,12 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(durability) = arguments.durability {
         settings.durability = durability;
     }
+    if let Some(keep) = arguments.keep {
+        settings.history.keeping.otherwise = keep;
+    }
     let listen = (!arguments.listen.is_empty()).then_some(arguments.listen);
     let stop_asked = stop_signal()?;
-    let server = Server::start(StartOptions { data_directory, settings, listen }).await?;
+    let server = Server::start(StartOptions { data_directory, settings, listen, watched: false }).await?;
     for listener in server.listeners() {
         match listener.fault {
             None => announce(listener.address),

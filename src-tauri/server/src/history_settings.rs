@@ -107,19 +107,31 @@ fn rule(table: RuleTable) -> Result<KeepingRule, Fault> {
 }
 
 fn keep(text: &Spanned<String>) -> Result<Keep, Fault> {
-    if text.get_ref() == NOTHING {
+    parse_keep(text.get_ref()).map_err(|problem| fault(text, problem))
+}
+
+/// Parses for how long something is kept: "nothing", "for ever", or a time.
+///
+/// # Errors
+/// What the forms of a time are, where it is none of these.
+pub(crate) fn parse_keep(text: &str) -> Result<Keep, String> {
+    if text == NOTHING {
         return Ok(Keep::Nothing);
     }
-    Ok(Keep::Within(Bounds { age: age(text)?, ..Bounds::default() }))
+    Ok(Keep::Within(Bounds { age: parse_age(text)?, ..Bounds::default() }))
 }
 
 fn age(text: &Spanned<String>) -> Result<Option<Duration>, Fault> {
-    if text.get_ref() == FOR_EVER {
+    parse_age(text.get_ref()).map_err(|problem| fault(text, problem))
+}
+
+fn parse_age(text: &str) -> Result<Option<Duration>, String> {
+    if text == FOR_EVER {
         return Ok(None);
     }
-    match Kind::Time.parse(text.get_ref()) {
+    match Kind::Time.parse(text) {
         Some(millis) => Ok(Some(Duration::from_millis(millis))),
-        None => Err(fault(text, format!("{:?} is no time: {}, or {FOR_EVER:?}", text.get_ref(), Kind::Time.form()))),
+        None => Err(format!("{text:?} is no time: {}, or {FOR_EVER:?}", Kind::Time.form())),
     }
 }
 

@@ -19,6 +19,8 @@ pub struct StartOptions {
     pub settings: Settings,
     /// Addresses to listen at, in the place of those that follow from the settings.
     pub listen: Option<Vec<SocketAddr>>,
+    /// Whether somebody is to see the live topics; without that they cost nothing.
+    pub watched: bool,
 }
 
 /// A listener, and why it does not listen where it does not.
@@ -47,11 +49,12 @@ impl Server {
     /// # Errors
     /// [`StartError`]: each says what happened, why, and what to do.
     pub async fn start(options: StartOptions) -> Result<Self, StartError> {
-        let StartOptions { data_directory, settings, listen } = options;
+        let StartOptions { data_directory, settings, listen, watched } = options;
         let store_options = nightjar_store::Options {
             durability: settings.durability,
             keeping: settings.history.keeping.clone(),
             on_overload: settings.history.on_overload,
+            watched,
             ..nightjar_store::Options::new(&data_directory)
         };
         let opened = tokio::task::spawn_blocking(move || Store::open(&store_options)).await;

@@ -14,6 +14,7 @@ fn options(directory: &Path, listen: Option<SocketAddr>) -> StartOptions {
         data_directory: directory.to_owned(),
         settings: Settings::load(directory).unwrap(),
         listen: listen.map(|address| vec![address]),
+        watched: true,
     }
 }
 

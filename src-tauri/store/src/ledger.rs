@@ -253,7 +253,7 @@ impl Ledger {
 
     /// Shows the live tree the messages of the records that were committed last, but for the first of the records.
     pub(crate) fn show(&mut self, records: &[Record], but: usize, tree: &Topics, now: Timestamp) {
-        let mut recorder = tree.recorder(now);
+        let Some(mut recorder) = tree.recorder(now) else { return };
         let mut slots = self.slots.iter();
         for (index, record) in records.iter().enumerate() {
             if let Record::Message { message, .. } = record

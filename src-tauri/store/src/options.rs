@@ -92,6 +92,9 @@ pub struct Options {
     pub on_overload: OnOverload,
     /// What is kept for how long.
     pub keeping: Keeping,
+    /// Whether somebody is to see the live topics: without that, [`Store::topics`](crate::Store::topics) stays empty,
+    /// and costs nothing.
+    pub watched: bool,
 }
 
 impl Options {
@@ -105,6 +108,7 @@ impl Options {
             memory_limit: 256 << 20,
             on_overload: OnOverload::default(),
             keeping: Keeping::default(),
+            watched: true,
         }
     }
 

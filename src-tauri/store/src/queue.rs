@@ -314,7 +314,6 @@ fn skip(gap: &mut Option<Gap>, record: Record, reason: GapReason) {
         Record::Message { message, matched } => {
             gap.messages += 1;
             if message.retain {
-                let message: Arc<Message> = Arc::new(message.detached());
                 gap.retained.insert(message.topic.clone(), Record::Message { message, matched });
             }
         }

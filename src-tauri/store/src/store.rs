@@ -1,7 +1,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use nightjar_broker::{Journal, Page, PageQuery, Progress, QueueUnreadable, Record, Sequence, SessionNumber};
@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) readers: Readers,
     pub(crate) topics: Topics,
+    /// Messages are wanted whether or not somebody needs them.
+    wants_all: AtomicBool,
     tail: Arc<Tail>,
     directory: Option<Directory>,
     messages: AtomicU64,
@@ -92,7 +94,8 @@ impl Store {
             orders: Orders::default(),
             progress: watch::Sender::new(Progress::default()),
             readers,
-            topics: Topics::new(),
+            topics: if options.watched { Topics::new() } else { Topics::unwatched() },
+            wants_all: AtomicBool::new(options.watched || options.keeping.records_any()),
             tail: Arc::clone(ledger.tail()),
             memory_limit: directory.is_none().then_some(options.memory_limit),
             directory,
@@ -106,7 +109,7 @@ impl Store {
         if let Some(SetAside { file, reason }) = &set_aside {
             tracing::warn!(file = %file.display(), %reason, "the database was set aside, and a new one started");
         }
-        let seeder = seed(&shared)?;
+        let seeder = if options.watched { seed(&shared)? } else { None };
         let checkpointer = match checkpointer {
             None => None,
             Some(connection) => {
@@ -178,6 +181,7 @@ impl Store {
 
     /// Keeps to other rules from here on. What they let go of is deleted bit by bit.
     pub fn set_keeping(&self, rules: Keeping) {
+        self.shared.wants_all.store(self.shared.topics.watched || rules.records_any(), Ordering::Relaxed);
         self.shared.keeper.set_rules(rules);
         self.shared.queue.poke();
     }
@@ -236,6 +240,10 @@ impl Journal for Store {
 
     fn is_behind(&self) -> bool {
         self.shared.queue.is_behind()
+    }
+
+    fn wants_all(&self) -> bool {
+        self.shared.wants_all.load(Ordering::Relaxed)
     }
 
     fn keeps_sessions(&self) -> bool {

@@ -8,7 +8,7 @@ use nightjar_broker::{
     ClientIdentifier, Journal, KeptQueue, KeptSession, Message, Place, Queued, Record, SessionNumber, SessionRecord,
     Source, SubscriptionState, Timestamp,
 };
-use nightjar_mqtt::{Packet, QoS, SubscriptionOptions, TopicFilter};
+use nightjar_mqtt::{Packet, Publish, QoS, SubscriptionOptions, TopicFilter};
 
 use crate::peer::*;
 
@@ -342,4 +342,34 @@ async fn a_kept_session_expires_and_its_will_is_published() {
     assert_eq!(said(SessionRecord::Ended { session }), 1);
     let detail = house.event(nightjar_broker::EventKind::Dropped).await.detail;
     assert!(detail.starts_with("3 messages not delivered: session ended"), "{detail}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_without_a_history_gets_only_what_somebody_needs_kept() {
+    let house = house();
+    house.journal.want_only_what_is_needed();
+    let mut here = house.client(V311, "here").await;
+    here.subscribe("#", Q1).await;
+    let (mut away, _) = house.connect(resume(V311, "away", 0)).await;
+    away.subscribe("kept/#", Q1).await;
+    away.disconnect().await;
+    let mut publisher = house.client(V5, "publisher").await;
+    house.journal.hold();
+
+    publisher.publish_acknowledged("seen", "1").await;
+    publisher.publish_exactly_once("seen", "2").await;
+    assert_eq!(house.journal.payloads(), [""; 0], "acknowledged at once, for there is nothing to wait for");
+
+    publisher.publish(message(Q1, 1, "kept/a", "3")).await;
+    publisher.publish(Publish { retain: true, ..message(Q1, 2, "retained", "4") }).await;
+    publisher.publish(message(Q1, 3, "seen", "5")).await;
+    publisher.expect_silence().await;
+    assert_eq!(house.journal.payloads(), ["3", "4"]);
+    house.journal.commit();
+    for number in 1..=3 {
+        assert!(matches!(publisher.receive().await, Packet::PubAck(answer) if answer.packet_identifier == id(number)));
+    }
+    for number in 1..=5 {
+        acknowledge(&mut here, &number.to_string()).await;
+    }
 }

@@ -35,6 +35,7 @@ pub(crate) struct Recorder {
     held: AtomicBool,
     behind: AtomicBool,
     keeps_sessions: bool,
+    wants_all: AtomicBool,
     /// Parts of queues that were read.
     pub(crate) pages: AtomicUsize,
 }
@@ -47,12 +48,18 @@ impl Recorder {
     pub(crate) fn that_keeps(keeps_sessions: bool) -> Arc<Self> {
         Arc::new(Self {
             keeps_sessions,
+            wants_all: AtomicBool::new(true),
             pages: AtomicUsize::new(0),
             records: Mutex::default(),
             progress: watch::Sender::default(),
             held: AtomicBool::new(false),
             behind: AtomicBool::new(false),
         })
+    }
+
+    /// Takes messages only where somebody needs them kept, from here on.
+    pub(crate) fn want_only_what_is_needed(&self) {
+        self.wants_all.store(false, Ordering::SeqCst);
     }
 
     /// Commits nothing from here on.
@@ -123,6 +130,10 @@ impl Journal for Recorder {
 
     fn is_behind(&self) -> bool {
         self.behind.load(Ordering::SeqCst)
+    }
+
+    fn wants_all(&self) -> bool {
+        self.wants_all.load(Ordering::SeqCst)
     }
 
     fn keeps_sessions(&self) -> bool {

@@ -79,6 +79,11 @@ impl Keeping {
         self.keep(self.rule_of(topic)) != Keep::Nothing
     }
 
+    /// Whether messages of some topics are recorded.
+    pub(crate) fn records_any(&self) -> bool {
+        self.rules.iter().map(|rule| rule.keep).chain([self.otherwise]).any(|keep| keep != Keep::Nothing)
+    }
+
     /// The age beyond which nothing at all is kept; `None` where something is kept for ever.
     pub(crate) fn longest(&self) -> Option<Duration> {
         let all = self.rules.iter().map(|rule| rule.keep).chain([self.otherwise]);

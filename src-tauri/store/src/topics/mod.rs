@@ -84,6 +84,8 @@ pub struct TopicRate {
 #[derive(Debug)]
 pub struct Topics {
     state: Mutex<State>,
+    /// Somebody is to see them; otherwise they stay empty.
+    pub(crate) watched: bool,
 }
 
 #[derive(Debug)]
@@ -119,20 +121,26 @@ impl Topics {
         Self::of(Tree::new())
     }
 
-    fn of(tree: Tree) -> Self {
-        Self { state: Mutex::new(State { tree, list: None }) }
+    /// Topics that nobody is to see.
+    pub(crate) fn unwatched() -> Self {
+        Self { watched: false, ..Self::new() }
     }
 
-    /// Takes messages in that came now.
-    pub(crate) fn recorder(&self, now: Timestamp) -> Recorder<'_> {
-        Recorder { state: self.state.lock(), taken: 0, now }
+    fn of(tree: Tree) -> Self {
+        Self { state: Mutex::new(State { tree, list: None }), watched: true }
+    }
+
+    /// Takes messages in that came now, where somebody is to see them.
+    pub(crate) fn recorder(&self, now: Timestamp) -> Option<Recorder<'_>> {
+        self.watched.then(|| Recorder { state: self.state.lock(), taken: 0, now })
     }
 
     /// Takes messages in that came now, and are looked up one by one.
     pub(crate) fn show<'a>(&self, messages: impl Iterator<Item = &'a Message>, now: Timestamp) {
         let mut messages = messages.peekable();
-        if messages.peek().is_some() {
-            let mut recorder = self.recorder(now);
+        if messages.peek().is_some()
+            && let Some(mut recorder) = self.recorder(now)
+        {
             messages.for_each(|message| recorder.record(message, &mut NodeHint::default()));
         }
     }
