@@ -26,10 +26,8 @@ pub(crate) async fn client_detail(engine: Host<'_>, client: String) -> Result<Cl
 
 #[tauri::command]
 pub(crate) async fn disconnect_client(engine: Host<'_>, client: String) -> Result<(), Fault> {
-    look(&engine, move |running| {
-        if running.broker().disconnect(&client) { Ok(()) } else { Err(gone("The client was not disconnected")) }
-    })
-    .await
+    let running = engine.running()?;
+    if running.broker().disconnect(&client).await { Ok(()) } else { Err(gone("The client was not disconnected")) }
 }
 
 fn around<'a>(running: &'a Running, window: Option<&'a str>) -> Surroundings<'a> {

@@ -165,7 +165,7 @@ async fn what_ends_the_connection_is_said() {
     for version in VERSIONS {
         let desk = Desk::new();
         desk.connect("window", version, true).await.unwrap();
-        assert!(desk.broker.disconnect("window"));
+        assert!(desk.broker.disconnect("window").await);
         let view = desk.eventually(|view| matches!(view.state, PublisherState::Failed { .. })).await;
         let PublisherState::Failed { why } = view.state else { unreachable!("it was waited for") };
         assert!(why.contains("closed the connection"), "{version:?}: {why}");

@@ -140,7 +140,7 @@ impl Broker {
     }
 
     /// Ends a client's connection, or the session of one that is away; `false` where there is neither.
-    pub fn disconnect(&self, client: &str) -> bool {
+    pub async fn disconnect(&self, client: &str) -> bool {
         let close = Close::by_broker(ReasonCode::ADMINISTRATIVE_ACTION, "disconnected by the broker's owner");
         if self.shared.registry.evict(client, close) {
             return true;
@@ -149,7 +149,7 @@ impl Broker {
             return false;
         };
         let client = ended.client.clone();
-        self.shared.end_session(ended);
+        self.shared.end_session(ended).await;
         self.shared.record(EventKind::Expired, Some(&client), "the session was ended by the broker's owner".to_owned());
         true
     }
@@ -205,7 +205,7 @@ impl Broker {
         if tokio::time::timeout(STOP_PATIENCE, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!(connections = self.shared.tasks.len(), "connections did not end in time");
         }
-        housekeeping::settle(&self.shared, self.shared.registry.take_all_wills());
+        housekeeping::settle(&self.shared, self.shared.registry.take_all_wills()).await;
         self.shared.report_drops();
         self.shared.record(EventKind::Broker, None, "Nightjar stopped".to_owned());
     }

@@ -1,6 +1,7 @@
 //! One connection from CONNACK to its last byte: the task that joins a socket, a session, the router and the journal.
 
 use std::collections::VecDeque;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,6 +26,7 @@ use crate::registry::{Claimed, Ended, Previous, Seat};
 use crate::session::{Acknowledge, Action, Close, Note, Session};
 use crate::session_record::{SessionAbout, SessionAway, SessionRecord};
 use crate::shared::{PublishBatch, Shared};
+use crate::subscribing::Request;
 use crate::wire::{Turned, Wire};
 use crate::{ClientIdentifier, EventKind, Message, Page, Progress, QueueUnreadable, Sequence};
 
@@ -82,17 +84,15 @@ pub(crate) async fn attend<R, W>(
     let now = clock::now();
     let link = handshake::link(&shared, &connect, now.steady);
     let mut actions = Vec::new();
-    let resumable = previous.and_then(|previous| {
+    let resumable = match previous {
         // A session that ended with its connection does not go on either [MQTT-3.1.2-23].
-        if clean_start || previous.session.expiry_interval == 0 {
+        Some(previous) if clean_start || previous.session.expiry_interval == 0 => {
             let Previous { session, outbox, card, will } = previous;
-            shared.end_session(Ended { client: client.clone(), session, outbox, card, will });
-            shared.registry.renew(&client, &new_outbox, &new_card);
+            shared.end_session(Ended { client: client.clone(), session, outbox, card, will }).await;
             None
-        } else {
-            Some(previous)
         }
-    });
+        previous => previous,
+    };
     let session_present = resumable.is_some();
     let (session, outbox, card) = match resumable {
         // The client is back in time: its Will, where one was delayed, is not published [MQTT-3.1.3-9].
@@ -149,6 +149,8 @@ pub(crate) async fn attend<R, W>(
         walks_on: false,
         awaits_commit: false,
         page: None,
+        request: None,
+        works_on: false,
         progressed: now.steady,
     };
     let assigned = assigned.then_some(&client);
@@ -221,6 +223,10 @@ pub(crate) struct Connection<R, W> {
     pub(crate) walks_on: bool,
     /// The next message waits for the journal to have it.
     pub(crate) awaits_commit: bool,
+    /// The SUBSCRIBE or UNSUBSCRIBE that is under way: the next packet's turn comes after it.
+    pub(crate) request: Option<Request>,
+    /// The turn was over before all was done that came from the client: the next one goes on.
+    pub(crate) works_on: bool,
     /// The next part of the queue, which is in the journal alone.
     pub(crate) page: Option<Reading>,
     /// When the socket last took bytes, or had none to take.
@@ -249,6 +255,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             self.was_reading = read;
             let resume_at = self.resume_at;
             let follow_journal = !self.pending.is_empty() || self.hold.is_some() || self.awaits_commit || self.owes;
+            let works_on = self.works_on && self.hold.is_none();
             let wants_deliveries = self.wire.unwritten() < OUTPUT_HIGH;
             let outcome = tokio::select! {
                 close = seat.evicted() => Some(close),
@@ -272,6 +279,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     )),
                     Err(error) => Some(Close::lost(ReasonCode::UNSPECIFIED_ERROR, format!("the connection failed: {error}"))),
                 },
+                () = ready(()), if works_on => self.decode_input(clock::now()),
                 () = resume(resume_at) => self.decode_input(clock::now()),
                 () = outbox.filled(), if wants_deliveries => None,
                 read = read_page(&mut self.page) => self.take_page(read),
@@ -291,7 +299,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             if let Some(close) = outcome {
                 return close;
             }
-            if moved >= TURN {
+            if moved >= TURN || self.works_on {
                 moved = 0;
                 tokio::task::yield_now().await;
             }
@@ -367,8 +375,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     self.publish(message, acknowledge);
                 }
                 Action::Acknowledge(acknowledge) => self.due.push(Awaited::Acknowledge(acknowledge)),
-                Action::Subscribe(subscribe) => self.subscribe(&subscribe),
-                Action::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe),
+                Action::Subscribe(subscribe) => self.request = Some(Request::subscribe(subscribe)),
+                Action::Unsubscribe(unsubscribe) => self.request = Some(Request::unsubscribe(unsubscribe)),
                 Action::Drop { delivery, reason } => self.drop_delivery(&delivery, reason),
                 Action::Close(asked) => {
                     close = Some(asked);
@@ -468,7 +476,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.shared.finish(&mut self.batch);
         let ended = self.shared.registry.release(&self.seat, self.session, delayed, now.steady);
         if let Some(ended) = ended {
-            self.shared.end_session(ended);
+            self.shared.end_session(ended).await;
         }
 
         if self.wire.version == ProtocolVersion::V5 && !close.client_said_so {

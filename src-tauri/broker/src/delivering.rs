@@ -82,8 +82,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         Some(Close::by_broker(ReasonCode::UNSPECIFIED_ERROR, error))
     }
 
-    /// Sends some of the retained messages that subscriptions are due; `None` where there are none.
+    /// Sends some of the retained messages that subscriptions are due; `None` where there are none, or SUBACK is to come
+    /// first.
     fn walk_retained(&mut self, now: Moment) -> Option<Walked> {
+        if self.request.is_some() {
+            return None;
+        }
         let mut request = self.session.retained.take()?;
         let mut window = self.session.window();
         let mut room = RETAINED_SHARE;

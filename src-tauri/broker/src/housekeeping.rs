@@ -44,7 +44,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         };
         tokio::select! {
             () = shared.stopping.cancelled() => return,
-            () = due => handle_due(&shared),
+            () = due => handle_due(&shared).await,
             () = shared.registry.deadlines_changed.notified() => {}
             _ = report.tick() => {
                 shared.report_drops();
@@ -56,12 +56,12 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     }
 }
 
-fn handle_due(shared: &Shared) {
-    settle(shared, shared.registry.take_due(clock::now().steady));
+async fn handle_due(shared: &Shared) {
+    settle(shared, shared.registry.take_due(clock::now().steady)).await;
 }
 
 /// Does what is due.
-pub(crate) fn settle(shared: &Shared, due: Vec<Due>) {
+pub(crate) async fn settle(shared: &Shared, due: Vec<Due>) {
     for due in due {
         match due {
             Due::Will { client, will, session } => {
@@ -72,7 +72,7 @@ pub(crate) fn settle(shared: &Shared, due: Vec<Due>) {
             }
             Due::Expired(ended) => {
                 let client = ended.client.clone();
-                shared.end_session(*ended);
+                shared.end_session(*ended).await;
                 add(&shared.counters.expired_sessions, 1);
                 shared.record(
                     EventKind::Expired,

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use nightjar_mqtt::QoS;
 use parking_lot::Mutex;
@@ -23,9 +23,14 @@ const BACKED_UP: usize = 64;
 /// Orders in use at once must differ by less, or two messages would have one Packet Identifier.
 const ORDERS: u64 = 65_535;
 
+/// Tells sessions apart, also those of one client: the next may begin while the last is being taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct OutboxId(u64);
+
 /// Messages that wait for one client.
 #[derive(Debug)]
 pub(crate) struct Outbox {
+    id: OutboxId,
     client: ClientIdentifier,
     bounds: Bounds,
     journal: Option<InJournal>,
@@ -132,6 +137,8 @@ pub(crate) struct Waiting {
 
 impl Outbox {
     pub(crate) fn new(client: ClientIdentifier, limits: &Limits) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = OutboxId(NEXT.fetch_add(1, Ordering::Relaxed));
         let bounds = Bounds {
             assured_messages: limits.maximum_queued_messages,
             assured_bytes: limits.maximum_queued_bytes,
@@ -139,7 +146,7 @@ impl Outbox {
             relaxed_bytes: limits.maximum_waiting_bytes,
         };
         let (filled, load) = (Notify::new(), Load::default());
-        Self { client, bounds, journal: None, queues: Mutex::default(), filled, load }
+        Self { id, client, bounds, journal: None, queues: Mutex::default(), filled, load }
     }
 
     /// The queue of a session that the journal keeps.
@@ -173,6 +180,10 @@ impl Outbox {
     /// The order after the last that was given.
     pub(crate) fn next_order(&self) -> u64 {
         self.queues.lock().next_order
+    }
+
+    pub(crate) const fn id(&self) -> OutboxId {
+        self.id
     }
 
     pub(crate) const fn client(&self) -> &ClientIdentifier {

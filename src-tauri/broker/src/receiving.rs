@@ -12,7 +12,7 @@ use crate::delivery::{Delivery, Kept};
 use crate::handshake;
 use crate::session::{Acknowledge, Close};
 use crate::session_record::SessionRecord;
-use crate::shared::RetainedFull;
+use crate::shared::{FILTERS_A_TURN, RetainedFull};
 use crate::{DropReason, Message};
 
 /// Nothing is read above this: the client sends and does not read what it gets in return.
@@ -30,6 +30,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             && self.pending.len() < PENDING_LIMIT
             && self.hold.is_none()
             && self.resume_at.is_none()
+            && !self.works_on
     }
 
     /// Handles the packets of one read as one batch.
@@ -38,9 +39,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.decode_input(now)
     }
 
-    /// Handles the packets of one read as one batch, as many as the client's pace allows; the rest waits.
+    /// Handles the packets of one read as one batch, as many as the turn and the client's pace allow; the rest waits.
     pub(crate) fn decode_input(&mut self, now: Moment) -> Option<Close> {
+        let mut room = FILTERS_A_TURN;
         let close = loop {
+            self.go_on_with_request(&mut room);
+            self.works_on = room == 0;
+            if self.works_on {
+                break None;
+            }
             self.resume_at = self.pace.ready_at(now.steady);
             if self.resume_at.is_some() {
                 break None;

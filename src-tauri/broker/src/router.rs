@@ -11,7 +11,7 @@ use parking_lot::{RwLock, RwLockWriteGuard};
 
 use crate::clock::Moment;
 use crate::delivery::{Delivery, Entry, Kept};
-use crate::outbox::{Outbox, Pushed};
+use crate::outbox::{Outbox, OutboxId, Pushed};
 use crate::routing::{Epoch, RetainedCursor, RetainedTree, SubscriptionTree, Walked};
 use crate::share::{Member, Share};
 use crate::{ClientIdentifier, Message, Record, Sequence, SubscriptionState};
@@ -34,7 +34,7 @@ struct Subscriber {
 /// Every subscription.
 #[derive(Debug, Default)]
 struct Subscriptions {
-    ordinary: SubscriptionTree<ClientIdentifier, Subscriber>,
+    ordinary: SubscriptionTree<OutboxId, Subscriber>,
     /// By the filter behind the share name. The subscribers here are the whole filters, share name included.
     shared: SubscriptionTree<TopicFilter, Arc<Share>>,
     /// By the whole filter.
@@ -205,8 +205,7 @@ impl Subscriptions {
         let SubscriptionState { options, identifier } = state;
         let outbox = Arc::clone(outbox);
         let Some((_, behind_name)) = filter.shared() else {
-            let client = outbox.client().clone();
-            return self.ordinary.insert(filter, client, Subscriber { outbox, options, identifier }).is_none();
+            return self.ordinary.insert(filter, outbox.id(), Subscriber { outbox, options, identifier }).is_none();
         };
         let share = match self.shares.get(filter) {
             Some(share) => share,
@@ -226,12 +225,12 @@ impl Subscriptions {
         is_new
     }
 
-    fn remove(&mut self, client: &ClientIdentifier, filter: &TopicFilter) -> bool {
+    fn remove(&mut self, session: OutboxId, filter: &TopicFilter) -> bool {
         let Some((_, behind_name)) = filter.shared() else {
-            return self.ordinary.remove(filter, client).is_some();
+            return self.ordinary.remove(filter, &session).is_some();
         };
         let Some(share) = self.shares.get(filter) else { return false };
-        let was_member = share.leave(client);
+        let was_member = share.leave(session);
         if share.is_empty() {
             self.shares.remove(filter);
             self.shared.remove(behind_name, filter);
@@ -270,7 +269,7 @@ impl Router {
     /// Ends subscriptions of a session; returns of each whether there was one.
     pub(crate) fn unsubscribe<'f>(
         &self,
-        client: &ClientIdentifier,
+        session: OutboxId,
         filters: impl IntoIterator<Item = &'f TopicFilter>,
     ) -> Vec<bool> {
         let mut filters = filters.into_iter().peekable();
@@ -278,7 +277,7 @@ impl Router {
         while filters.peek().is_some() {
             let mut subscriptions = self.subscriptions.write();
             let filters = filters.by_ref().take(CHANGED_AT_ONCE);
-            removed.extend(filters.map(|filter| subscriptions.remove(client, filter)));
+            removed.extend(filters.map(|filter| subscriptions.remove(session, filter)));
             self.version.fetch_add(1, Ordering::Release);
             RwLockWriteGuard::unlock_fair(subscriptions);
         }
@@ -349,13 +348,13 @@ impl Router {
 
     fn routes_of(&self, topic: &TopicName) -> Routes {
         let subscriptions = self.subscriptions.read();
-        let mut by_client: HashMap<&ClientIdentifier, Vec<&Subscriber>> = HashMap::new();
-        subscriptions.ordinary.visit_matches(topic, &mut |client, subscriber| {
-            by_client.entry(client).or_default().push(subscriber);
+        let mut by_session: HashMap<OutboxId, Vec<&Subscriber>> = HashMap::new();
+        subscriptions.ordinary.visit_matches(topic, &mut |session, subscriber| {
+            by_session.entry(*session).or_default().push(subscriber);
         });
         let mut shares = Vec::new();
         subscriptions.shared.visit_matches(topic, &mut |_, share| shares.push(Arc::clone(share)));
-        Routes { sessions: by_client.into_values().filter_map(Route::of).collect(), shares: shares.into() }
+        Routes { sessions: by_session.into_values().filter_map(Route::of).collect(), shares: shares.into() }
     }
 }
 
@@ -539,10 +538,10 @@ mod tests {
             .collect();
         assert_eq!(counts, [(3, 0), (2, 1)]);
         let filters = ["$share/g/a/+", "$share/h/a/#", "a/b"].map(|filter| TopicFilter::new(filter).unwrap());
-        assert_eq!(world.router.unsubscribe(one.client(), &filters), [true; 3]);
+        assert_eq!(world.router.unsubscribe(one.id(), &filters), [true; 3]);
         assert_eq!(world.publish("p", "a/b", false), 1);
         assert_eq!(&taken(&other)[0].identifiers[..], [3]);
-        assert_eq!(world.router.unsubscribe(other.client(), &filters), [true, false, false]);
+        assert_eq!(world.router.unsubscribe(other.id(), &filters), [true, false, false]);
         assert_eq!(world.publish("p", "a/b", false), 0);
         assert_eq!((world.router.subscription_count(), world.router.shared_subscription_count()), (0, 0));
         assert!(world.router.subscriptions.read().shares.is_empty());
@@ -558,7 +557,7 @@ mod tests {
         assert!(world.router.subscribe(&outbox, &wanted).iter().all(|subscribed| subscribed.is_new));
         assert!(world.router.subscribe(&outbox, &wanted).iter().all(|subscribed| !subscribed.is_new));
         assert_eq!(world.publish("p", "a/999", false), 1);
-        assert_eq!(world.router.unsubscribe(outbox.client(), &filters), vec![true; 1_000]);
+        assert_eq!(world.router.unsubscribe(outbox.id(), &filters), vec![true; 1_000]);
         assert_eq!(world.publish("p", "a/999", false), 0);
     }
 
@@ -594,8 +593,8 @@ mod tests {
         assert_eq!(world.publish("p", "a", false), 0);
         world.subscribe(&outbox, "+", at(QoS::AtMostOnce), None);
         assert_eq!(world.publish("p", "a", false), 1);
-        assert_eq!(world.router.unsubscribe(outbox.client(), [&TopicFilter::new("+").unwrap()]), [true]);
-        assert_eq!(world.router.unsubscribe(outbox.client(), [&TopicFilter::new("+").unwrap()]), [false]);
+        assert_eq!(world.router.unsubscribe(outbox.id(), [&TopicFilter::new("+").unwrap()]), [true]);
+        assert_eq!(world.router.unsubscribe(outbox.id(), [&TopicFilter::new("+").unwrap()]), [false]);
         assert_eq!(world.publish("p", "a", false), 0);
     }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::btree_map::IntoKeys;
 use std::ops::Deref;
 
 use nightjar_mqtt::TopicFilter;
@@ -40,6 +41,16 @@ impl SessionSubscriptions {
         if self.by_filter.remove(filter).is_some() {
             self.footprint -= Self::footprint_of(filter);
         }
+    }
+}
+
+impl IntoIterator for SessionSubscriptions {
+    type Item = TopicFilter;
+    type IntoIter = IntoKeys<TopicFilter, SubscriptionState>;
+
+    /// The Topic Filters.
+    fn into_iter(self) -> Self::IntoIter {
+        self.by_filter.into_keys()
     }
 }
 

@@ -7,7 +7,7 @@ use nightjar_mqtt::QoS;
 use parking_lot::RwLock;
 
 use crate::delivery::{Delivery, Kept};
-use crate::outbox::{Offered, Outbox, Pushed};
+use crate::outbox::{Offered, Outbox, OutboxId, Pushed};
 use crate::{ClientIdentifier, Message};
 
 /// The sessions that subscribed to one Topic Filter under one Share Name.
@@ -45,9 +45,8 @@ impl Share {
     /// Adds a member, or changes its options; returns whether it is new.
     pub(crate) fn join(&self, member: Member) -> bool {
         let members = &mut *self.members.write();
-        let client = member.outbox.client();
         let mut changed = members.to_vec();
-        let known = changed.iter_mut().find(|known| known.outbox.client() == client);
+        let known = changed.iter_mut().find(|known| known.outbox.id() == member.outbox.id());
         let is_new = known.is_none();
         match known {
             Some(known) => *known = member,
@@ -58,9 +57,9 @@ impl Share {
     }
 
     /// Removes a member; returns whether it was one.
-    pub(crate) fn leave(&self, client: &ClientIdentifier) -> bool {
+    pub(crate) fn leave(&self, session: OutboxId) -> bool {
         let members = &mut *self.members.write();
-        let left: Vec<_> = members.iter().filter(|member| member.outbox.client() != client).cloned().collect();
+        let left: Vec<_> = members.iter().filter(|member| member.outbox.id() != session).cloned().collect();
         let was_member = left.len() < members.len();
         if was_member {
             *members = left.into();
@@ -180,11 +179,11 @@ mod tests {
     #[test]
     fn members_take_turns() {
         let share = Arc::default();
-        let _members = ["a", "b", "c"].map(|name| join(&share, name, QoS::AtLeastOnce));
+        let [_a, b, _c] = ["a", "b", "c"].map(|name| join(&share, name, QoS::AtLeastOnce));
         assert_eq!(given(&share, QoS::AtMostOnce, 7), "abcabca");
         assert_eq!(given(&share, QoS::ExactlyOnce, 3), "bca");
-        assert!(share.leave(&ClientIdentifier::new("b")));
-        assert!(!share.leave(&ClientIdentifier::new("b")));
+        assert!(share.leave(b.id()));
+        assert!(!share.leave(b.id()));
         assert_eq!(given(&share, QoS::ExactlyOnce, 4), "caca");
     }
 

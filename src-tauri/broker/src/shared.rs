@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nightjar_mqtt::{PublishProperties, QoS, Will};
 use parking_lot::{Mutex, RwLock};
+use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +23,9 @@ use crate::share::Share;
 use crate::{
     Access, ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, Message, Record, Sequence, SessionNumber,
 };
+
+/// Topic Filters that are subscribed to or let go of in one turn of a task: then the others have theirs.
+pub(crate) const FILTERS_A_TURN: usize = 256;
 
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
@@ -267,10 +271,17 @@ impl Shared {
 
     /// Removes what a session that is over leaves in the tree and in its queue. What it was to get from a Shared
     /// Subscription, and did not get for sure, goes to another member (MQTT 5.0, 4.8.2).
-    pub(crate) fn end_session(&self, ended: Ended) {
+    pub(crate) async fn end_session(&self, ended: Ended) {
         let Ended { client, session, outbox, card, will } = ended;
         let subscriptions = std::mem::take(&mut card.about.lock().subscriptions);
-        self.router.unsubscribe(&client, subscriptions.keys());
+        let mut filters = subscriptions.into_iter().peekable();
+        while filters.peek().is_some() {
+            let part: Vec<_> = filters.by_ref().take(FILTERS_A_TURN).collect();
+            self.router.unsubscribe(outbox.id(), &part);
+            if filters.peek().is_some() {
+                yield_now().await;
+            }
+        }
         let mut touched = Touched::default();
         let mut give = |delivery: &Delivery| {
             let given = delivery.share.as_ref().and_then(|share| share.give(&delivery.message, &delivery.kept));

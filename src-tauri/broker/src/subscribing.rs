@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use nightjar_mqtt::{
-    Packet, ProtocolVersion, QoS, ReasonCode, RetainHandling, SubAck, SubAckProperties, Subscribe, TopicFilter,
-    UnsubAck, Unsubscribe,
+    Packet, ProtocolVersion, QoS, ReasonCode, RetainHandling, SubAck, SubAckProperties, Subscribe, Subscription,
+    TopicFilter, UnsubAck, Unsubscribe,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -20,11 +20,69 @@ const NAMED: usize = 10;
 /// Why a subscription is not granted: the Reason Code, and the same in words.
 type Refusal = (ReasonCode, &'static str);
 
+/// A packet is an event and has an answer: so many filters it weighs besides those in it.
+const PACKET: usize = 8;
+
+/// A SUBSCRIBE or UNSUBSCRIBE that is under way: one with many filters takes several turns.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Subscribe {
+        packet: Subscribe,
+        /// What became of each filter so far.
+        refusals: Vec<Option<Refusal>>,
+    },
+    Unsubscribe {
+        packet: Unsubscribe,
+        /// Of each filter so far, whether there was a subscription.
+        removed: Vec<bool>,
+    },
+}
+
+impl Request {
+    pub(crate) fn subscribe(packet: Subscribe) -> Self {
+        let refusals = Vec::with_capacity(packet.subscriptions.len());
+        Self::Subscribe { packet, refusals }
+    }
+
+    pub(crate) fn unsubscribe(packet: Unsubscribe) -> Self {
+        let removed = Vec::with_capacity(packet.filters.len());
+        Self::Unsubscribe { packet, removed }
+    }
+}
+
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
-    /// Registers the subscriptions, answers with SUBACK, and asks for the retained messages (3.8.4 SUBSCRIBE Actions).
-    pub(crate) fn subscribe(&mut self, subscribe: &Subscribe) {
-        let identifier = subscribe.properties.subscription_identifier;
-        let (granted, refusals) = self.grant(subscribe, identifier);
+    /// Goes on with the request that is under way, for as many filters as there is `room` for in this turn, and answers
+    /// it once it is done. What is done is in force, also where the connection ends before the rest is.
+    pub(crate) fn go_on_with_request(&mut self, room: &mut usize) {
+        match self.request.take() {
+            None => {}
+            Some(Request::Subscribe { packet, mut refusals }) => {
+                *room -= self.subscribe(&packet, &mut refusals, *room);
+                if refusals.len() < packet.subscriptions.len() {
+                    self.request = Some(Request::Subscribe { packet, refusals });
+                } else {
+                    *room = room.saturating_sub(PACKET);
+                    self.finish_subscribe(&packet, &refusals);
+                }
+            }
+            Some(Request::Unsubscribe { packet, mut removed }) => {
+                *room -= self.unsubscribe(&packet, &mut removed, *room);
+                if removed.len() < packet.filters.len() {
+                    self.request = Some(Request::Unsubscribe { packet, removed });
+                } else {
+                    *room = room.saturating_sub(PACKET);
+                    self.finish_unsubscribe(&packet, removed);
+                }
+            }
+        }
+    }
+
+    /// Registers the next subscriptions and asks for their retained messages (3.8.4 SUBSCRIBE Actions); returns how many
+    /// these are.
+    fn subscribe(&mut self, packet: &Subscribe, refusals: &mut Vec<Option<Refusal>>, room: usize) -> usize {
+        let rest = &packet.subscriptions[refusals.len()..];
+        let part = &rest[..rest.len().min(room)];
+        let granted = self.grant(part, packet.properties.subscription_identifier, refusals);
         let found = self.shared.router.subscribe(&self.outbox, &granted);
         for ((filter, state), subscribed) in granted.iter().zip(found) {
             let wants_retained = match state.options.retain_handling {
@@ -42,34 +100,20 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 self.batch.keep(SessionRecord::Subscribed { session, filter, state, version });
             }
         }
-        self.record_subscriptions(subscribe, &refusals);
-        let reason_codes = subscribe.subscriptions.iter().zip(&refusals).map(|(subscription, refusal)| match refusal {
-            // MQTT 3.1 has no SUBACK that refuses, and wants a client that may not subscribe to be told nothing but a
-            // granted QoS (MQTT 3.1, 3.8 SUBSCRIBE); the record says what happened.
-            Some(_) if self.wire.version == ProtocolVersion::V31 => ReasonCode::SUCCESS,
-            Some((reason, _)) => *reason,
-            None => granted_code(subscription.options.maximum_qos),
-        });
-        let reason_codes = reason_codes.collect();
-        let properties = self.explained(|| {
-            let pairs = subscribe.subscriptions.iter().zip(&refusals);
-            refused(pairs.map(|(subscription, refusal)| (&subscription.filter, *refusal)))
-        });
-        let packet_identifier = subscribe.packet_identifier;
-        self.answer_settled(Packet::SubAck(SubAck { packet_identifier, properties, reason_codes }));
+        part.len()
     }
 
-    /// Decides what is granted, and notes it on the client's card; returns of each why it is refused.
+    /// Decides what is granted, and notes it on the client's card; adds of each why it is refused.
     fn grant(
         &self,
-        subscribe: &Subscribe,
+        part: &[Subscription],
         identifier: Option<u32>,
-    ) -> (Vec<(TopicFilter, SubscriptionState)>, Vec<Option<Refusal>>) {
+        refusals: &mut Vec<Option<Refusal>>,
+    ) -> Vec<(TopicFilter, SubscriptionState)> {
         let limits = &self.shared.limits;
-        let mut granted = Vec::with_capacity(subscribe.subscriptions.len());
+        let mut granted = Vec::with_capacity(part.len());
         let subscriptions = &mut self.card.about.lock().subscriptions;
-        let refusals = subscribe.subscriptions.iter().map(|subscription| {
-            let filter = &subscription.filter;
+        refusals.extend(part.iter().map(|Subscription { filter, options }| {
             if !limits.allows_levels(filter) {
                 return Some((ReasonCode::QUOTA_EXCEEDED, "it has more levels than the broker allows"));
             }
@@ -87,13 +131,63 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 ));
             }
             let filter = filter.detached();
-            let state = SubscriptionState { options: subscription.options, identifier };
+            let state = SubscriptionState { options: *options, identifier };
             subscriptions.insert(filter.clone(), state);
             granted.push((filter, state));
             None
+        }));
+        granted
+    }
+
+    /// Answers with SUBACK, once for all of the packet.
+    fn finish_subscribe(&mut self, packet: &Subscribe, refusals: &[Option<Refusal>]) {
+        self.record_subscriptions(packet, refusals);
+        let reason_codes = packet.subscriptions.iter().zip(refusals).map(|(subscription, refusal)| match refusal {
+            // MQTT 3.1 has no SUBACK that refuses, and wants a client that may not subscribe to be told nothing but a
+            // granted QoS (MQTT 3.1, 3.8 SUBSCRIBE); the record says what happened.
+            Some(_) if self.wire.version == ProtocolVersion::V31 => ReasonCode::SUCCESS,
+            Some((reason, _)) => *reason,
+            None => granted_code(subscription.options.maximum_qos),
         });
-        let refusals = refusals.collect();
-        (granted, refusals)
+        let reason_codes = reason_codes.collect();
+        let properties = self.explained(|| refused(packet, refusals));
+        let packet_identifier = packet.packet_identifier;
+        self.answer_settled(Packet::SubAck(SubAck { packet_identifier, properties, reason_codes }));
+    }
+
+    /// Ends the next subscriptions (3.10.4 UNSUBSCRIBE Actions); returns how many these are.
+    fn unsubscribe(&mut self, packet: &Unsubscribe, removed: &mut Vec<bool>, room: usize) -> usize {
+        let rest = &packet.filters[removed.len()..];
+        let part = &rest[..rest.len().min(room)];
+        {
+            let subscriptions = &mut self.card.about.lock().subscriptions;
+            for filter in part {
+                subscriptions.remove(filter);
+                self.session.retained.withdraw(filter);
+            }
+        }
+        removed.extend(self.shared.router.unsubscribe(self.outbox.id(), part));
+        if let Some(session) = self.outbox.session() {
+            for filter in part {
+                self.batch.keep(SessionRecord::Unsubscribed { session, filter: filter.detached() });
+            }
+        }
+        part.len()
+    }
+
+    /// Answers with UNSUBACK, once for all of the packet.
+    fn finish_unsubscribe(&mut self, packet: &Unsubscribe, removed: Vec<bool>) {
+        let names = listed(packet.filters.iter(), |filter| filter.to_string());
+        self.shared.record(EventKind::Unsubscribed, Some(self.session.client()), names);
+        let properties = self.explained(|| {
+            let unknown = || packet.filters.iter().zip(&removed).filter(|(_, removed)| !**removed);
+            let names = || listed(unknown(), |(filter, _)| filter.to_string());
+            unknown().next().is_some().then(|| format!("there was no subscription to {}", names()))
+        });
+        let code = |removed| if removed { ReasonCode::SUCCESS } else { ReasonCode::NO_SUBSCRIPTION_EXISTED };
+        let reason_codes = removed.into_iter().map(code).collect();
+        let packet_identifier = packet.packet_identifier;
+        self.answer_settled(Packet::UnsubAck(UnsubAck { packet_identifier, properties, reason_codes }));
     }
 
     /// Properties with a Reason String, where there is something to say and the client wants to hear it
@@ -103,44 +197,16 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         SubAckProperties { reason_string: reason_string.map(Into::into), ..SubAckProperties::default() }
     }
 
-    /// Ends the subscriptions and answers with UNSUBACK (3.10.4 UNSUBSCRIBE Actions).
-    pub(crate) fn unsubscribe(&mut self, unsubscribe: &Unsubscribe) {
-        {
-            let subscriptions = &mut self.card.about.lock().subscriptions;
-            for filter in &unsubscribe.filters {
-                subscriptions.remove(filter);
-                self.session.retained.withdraw(filter);
-            }
-        }
-        let removed = self.shared.router.unsubscribe(self.session.client(), &unsubscribe.filters);
-        if let Some(session) = self.outbox.session() {
-            for filter in &unsubscribe.filters {
-                self.batch.keep(SessionRecord::Unsubscribed { session, filter: filter.detached() });
-            }
-        }
-        let names = unsubscribe.filters.iter().map(|filter| filter.to_string());
-        self.shared.record(EventKind::Unsubscribed, Some(self.session.client()), listed(names));
-        let properties = self.explained(|| {
-            let unknown = || unsubscribe.filters.iter().zip(&removed).filter(|(_, removed)| !**removed);
-            let names = unknown().map(|(filter, _)| filter.to_string());
-            unknown().next().is_some().then(|| format!("there was no subscription to {}", listed(names)))
-        });
-        let code = |removed| if removed { ReasonCode::SUCCESS } else { ReasonCode::NO_SUBSCRIPTION_EXISTED };
-        let reason_codes = removed.into_iter().map(code).collect();
-        let packet_identifier = unsubscribe.packet_identifier;
-        self.answer_settled(Packet::UnsubAck(UnsubAck { packet_identifier, properties, reason_codes }));
-    }
-
-    fn record_subscriptions(&self, subscribe: &Subscribe, refusals: &[Option<Refusal>]) {
-        let pairs = || subscribe.subscriptions.iter().zip(refusals);
+    fn record_subscriptions(&self, packet: &Subscribe, refusals: &[Option<Refusal>]) {
         let client = Some(self.session.client());
         if refusals.iter().any(Option::is_none) {
-            let granted = pairs().filter(|(_, refusal)| refusal.is_none()).map(|(subscription, _)| {
+            let granted = packet.subscriptions.iter().zip(refusals).filter(|(_, refusal)| refusal.is_none());
+            let names = listed(granted, |(subscription, _)| {
                 format!("{} (QoS {})", subscription.filter, subscription.options.maximum_qos.level())
             });
-            self.shared.record(EventKind::Subscribed, client, listed(granted));
+            self.shared.record(EventKind::Subscribed, client, names);
         }
-        if let Some(refused) = refused(pairs().map(|(subscription, refusal)| (&subscription.filter, *refusal))) {
+        if let Some(refused) = refused(packet, refusals) {
             self.shared.record(EventKind::Refused, client, format!("subscription to {refused}"));
         }
     }
@@ -155,16 +221,17 @@ const fn granted_code(maximum_qos: QoS) -> ReasonCode {
 }
 
 /// The filters that were refused, each with the reason; `None` where none was.
-fn refused<'f>(filters: impl Iterator<Item = (&'f TopicFilter, Option<Refusal>)>) -> Option<String> {
-    let mut refused = filters.filter_map(|(filter, refusal)| Some((filter, refusal?))).peekable();
+fn refused(packet: &Subscribe, refusals: &[Option<Refusal>]) -> Option<String> {
+    let pairs = packet.subscriptions.iter().zip(refusals);
+    let mut refused = pairs.filter_map(|(subscription, refusal)| Some((&subscription.filter, (*refusal)?))).peekable();
     refused.peek()?;
-    Some(listed(refused.map(|(filter, (reason, detail))| format!("{filter}: {reason}: {detail}"))))
+    Some(listed(refused, |(filter, (reason, detail))| format!("{filter}: {reason}: {detail}")))
 }
 
 /// The first few of many.
-fn listed(mut names: impl Iterator<Item = String>) -> String {
-    let mut list = names.by_ref().take(NAMED).collect::<Vec<_>>().join(", ");
-    let more = names.count();
+fn listed<T>(mut items: impl Iterator<Item = T>, name: impl Fn(T) -> String) -> String {
+    let mut list = items.by_ref().take(NAMED).map(name).collect::<Vec<_>>().join(", ");
+    let more = items.count();
     if more > 0 {
         let _ = write!(list, " and {more} more");
     }
@@ -177,8 +244,8 @@ mod tests {
 
     #[test]
     fn a_long_list_is_cut_with_a_count() {
-        let names = |count: usize| (0..count).map(|name| name.to_string());
-        assert_eq!(listed(names(2)), "0, 1");
-        assert_eq!(listed(names(12)), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more");
+        let names = |count: usize| listed(0..count, |name| name.to_string());
+        assert_eq!(names(2), "0, 1");
+        assert_eq!(names(12), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more");
     }
 }

@@ -230,7 +230,7 @@ async fn a_shared_message_that_moves_ends_in_one_queue_and_begins_in_the_other()
     let holder = ["first", "second"].into_iter().find(|name| house.broker.client(name).unwrap().queued == 1).unwrap();
     let other = if holder == "first" { "second" } else { "first" };
     let (mut taker, _) = house.connect(resume(V5, other, 100)).await;
-    assert!(house.broker.disconnect(holder), "the session ends");
+    assert!(house.broker.disconnect(holder).await, "the session ends");
     taker.expect_payload("one").await;
     let moved = house.journal.sessions().into_iter().find_map(|record| match record {
         SessionRecord::Queued(Queued { place, source: Source::Own { instead_of, .. }, .. }) => {

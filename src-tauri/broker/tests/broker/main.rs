@@ -13,4 +13,5 @@ mod sessions;
 mod shared;
 mod takeover;
 mod topic_aliases;
+mod turns;
 mod wills;

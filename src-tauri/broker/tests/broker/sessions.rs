@@ -118,11 +118,11 @@ async fn many_connections_for_one_client_line_up() {
 async fn the_owner_disconnects_a_client_and_ends_a_session() {
     let house = house();
     let (mut client, _) = house.connect(resume(V5, "client", 100)).await;
-    assert!(house.broker.disconnect("client"));
+    assert!(house.broker.disconnect("client").await);
     client.expect_disconnect(ReasonCode::ADMINISTRATIVE_ACTION).await;
     let away = house.broker.client("client").unwrap();
     assert!(!away.connected && away.last_disconnect.unwrap().contains("owner"));
-    assert!(house.broker.disconnect("client"));
+    assert!(house.broker.disconnect("client").await);
     assert!(house.broker.client("client").is_none());
-    assert!(!house.broker.disconnect("client"));
+    assert!(!house.broker.disconnect("client").await);
 }

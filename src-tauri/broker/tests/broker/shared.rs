@@ -124,7 +124,7 @@ async fn the_end_of_a_session_gives_qos_1_to_another_and_qos_2_to_nobody() {
     first.disconnect().await;
     let mut second = member(&house, "second", 100).await;
     second.expect_silence().await;
-    assert!(house.broker.disconnect("first"), "its session ends");
+    assert!(house.broker.disconnect("first").await, "its session ends");
     assert!(!second.expect_payload("once").await.dup, "it is new to this client");
     second.expect_payload("unsent").await;
     second.expect_silence().await;
@@ -212,7 +212,7 @@ async fn nothing_is_lost_while_members_come_and_go() {
     }
     drop(restless);
     wait_until_away(&house, "restless").await;
-    house.broker.disconnect("restless");
+    house.broker.disconnect("restless").await;
     while seen.len() < 300 {
         let received = steady.expect_message().await;
         seen.insert(received.payload.clone());

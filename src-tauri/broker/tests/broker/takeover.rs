@@ -49,7 +49,7 @@ async fn qos_2_to_the_client_goes_on_from_where_it_was() {
         }
         second.expect_silence().await;
         second.disconnect().await;
-        house.broker.disconnect("client");
+        house.broker.disconnect("client").await;
     }
 }
 
@@ -92,7 +92,7 @@ async fn qos_2_from_the_client_is_taken_once() {
         watcher.expect_payload("next").await;
         watcher.expect_silence().await;
         second.disconnect().await;
-        house.broker.disconnect("client");
+        house.broker.disconnect("client").await;
     }
 }
 

@@ -109,7 +109,7 @@ async fn a_new_session_beyond_the_most_is_refused_and_an_old_one_goes_on() {
     let (again, connack) = house.connect(resume(V311, "a", 0)).await;
     assert!(connack.session_present);
     again.disconnect().await;
-    assert!(house.broker.disconnect("a"));
+    assert!(house.broker.disconnect("a").await);
     house.client(V5, "c").await;
 }
 
