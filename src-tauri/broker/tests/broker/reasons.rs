@@ -120,8 +120,7 @@ async fn a_message_that_expires_in_a_queue_is_counted_and_named() {
         publisher.publish(Publish { properties: Some(Box::new(properties)), ..message(Q1, number, &topic, "x") }).await;
         publisher.expect(Packet::PubAck(acknowledgement(number))).await;
     }
-    // Messages age by the wall's clock, which a test can't move.
-    std::thread::sleep(Duration::from_millis(1_100));
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let (mut client, _) = house.connect(resume(V5, "client", 100)).await;
     let received = client.expect_message().await;
     assert_eq!(received.topic.as_deref(), Some("for/100"));
