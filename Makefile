@@ -26,9 +26,11 @@ test: ## all of the tests, as CI runs them; the last line is the total
 	@tests/setup/system.sh test
 	@tests/all.sh
 
-bench: ## the load tests, side by side with mosquitto if it is installed
+bench: ## Nightjar beside mosquitto, if it is installed: a quick set of loads; ARGS=--full takes an hour
 	cargo build --release --package nightjar-server --package nightjar-tests --bins
-	target/release/nightjar-load bench --server target/release/nightjar-server $(ARGS)
+	cargo build --release --package nightjar-store --example ingest
+	target/release/nightjar-load bench --server target/release/nightjar-server \
+		--journal target/release/examples/ingest $(ARGS)
 
 package: ## the .deb and .rpm, in target/release/bundle
 	@tests/setup/system.sh build

@@ -20,6 +20,7 @@ const REST: (Duration, Duration) = (Duration::from_millis(150), Duration::from_m
 /// A core for the broker and one for the generator. On a computer with one core they share it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cores {
+    all: CpuSet,
     broker: CpuSet,
     generator: CpuSet,
     pub(crate) are_separate: bool,
@@ -38,13 +39,22 @@ impl Cores {
         };
         let first = *cores.first().context("no core may be used")?;
         let last = *cores.last().context("no core may be used")?;
-        Ok(Self { broker: only(first)?, generator: only(last)?, are_separate: first != last })
+        Ok(Self { all: allowed, broker: only(first)?, generator: only(last)?, are_separate: first != last })
     }
 
     /// Runs `start` on the broker's core: a process that it starts stays there. Then this thread takes the generator's.
     pub(crate) fn start<T>(&self, start: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        self.start_on(&self.broker, start)
+    }
+
+    /// The same for a process that may use all cores.
+    pub(crate) fn start_anywhere<T>(&self, start: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        self.start_on(&self.all, start)
+    }
+
+    fn start_on<T>(&self, cores: &CpuSet, start: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
         let this_thread = Pid::from_raw(0);
-        sched_setaffinity(this_thread, &self.broker).context("the broker's core")?;
+        sched_setaffinity(this_thread, cores).context("the cores of a process")?;
         let started = start();
         sched_setaffinity(this_thread, &self.generator).context("the generator's core")?;
         started

@@ -1,7 +1,8 @@
 //! How fast the journal takes messages, and what reading costs beside it: `cargo run --release --example ingest -- [DIR]
-//! [MILLIONS] [TOPICS]`. The first line is a plain SQLite table with the same rows in the same run, as the measure.
+//! [MILLIONS] [TOPICS]`. The measure is a plain SQLite table with the same rows in the same run. It says more on standard
+//! error; on standard output is a Markdown table for `make bench`.
 
-#![allow(clippy::print_stdout, reason = "what it measures is its output")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it measures is its output")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,9 @@ use nightjar_store::{Durability, Keeping, Options, Search, Store, TopicSort, Top
 
 /// Records that are appended at once, as one read of a busy connection gives.
 const APPENDED: usize = 64;
+
+/// Messages whose posting lists are written at once.
+const SEGMENT: usize = 1 << 18;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -31,32 +35,68 @@ fn main() {
         .map(|name| TopicName::new(name).expect("a valid name"))
         .collect();
 
-    let plain = plain_table(&directory.join("plain.db"), count);
-    println!("plain table        {plain:>9.0} rows per CPU second");
+    let mut table = Table::new(count);
+    let [slow, plain] = [1_000, 10_000].map(|batch| {
+        let rate = plain_table(&directory.join(format!("plain-{batch}.db")), count, batch);
+        eprintln!("plain table        {rate:>9.0} rows per CPU second in batches of {batch}");
+        table.rate(&format!("SQLite alone, batches of {batch}"), rate, None);
+        rate
+    });
     for durability in [Durability::Crash, Durability::PowerLoss] {
         let directory = directory.join(durability.name());
         let options = Options { keeping: Keeping::everything(), ..Options::new(&directory) };
         let store = Store::open(&options.durability(durability)).expect("it opens").store;
-        let rate = ingest(&store, &topics, count);
-        println!("{:<18} {rate:>9.0} rows per CPU second, {:.2} of the plain table", durability.name(), rate / plain);
+        let rates = ingest(&store, &topics, count);
+        let rate = rates.all;
+        table.rate(&format!("the journal, {}", durability.name()), rate, Some([slow, plain]));
+        table.rate("… its writer alone", rates.writer, Some([slow, plain]));
+        if let (Some(early), Some(late)) = (rates.early, rates.late) {
+            table.rate("… from its row 100,000 on", early, None);
+            table.row("… at its end", &format!("{late:.0} rows per CPU-s"), &format!("{:.2} of those", late / early));
+        }
+        eprintln!("{:<18} {rate:>9.0} rows per CPU second, {:.2} of the plain table", durability.name(), rate / plain);
         latency(&store, &topics);
         if durability == Durability::Crash {
-            read(&store);
+            read(&store, &mut table);
         }
         let closing = Instant::now();
         drop(store);
-        println!("  close            {:>9.1} ms", millis(closing));
+        eprintln!("  close            {:>9.1} ms", millis(closing));
     }
     let opening = Instant::now();
     let options = Options { keeping: Keeping::everything(), ..Options::new(directory.join("crash")) };
     let store = Store::open(&options).expect("it opens").store;
-    println!("  open             {:>9.1} ms", millis(opening));
+    eprintln!("  open             {:>9.1} ms", millis(opening));
     store.wait_for_topics();
-    println!("  topics are known {:>9.1} ms", millis(opening));
+    eprintln!("  topics are known {:>9.1} ms", millis(opening));
+    print!("{}", table.text);
 }
 
-/// A table with the same columns, in transactions of 10,000 rows, on this thread.
-fn plain_table(file: &Path, count: usize) -> f64 {
+/// The figures as Markdown.
+struct Table {
+    text: String,
+}
+
+impl Table {
+    fn new(count: usize) -> Self {
+        Self { text: format!("| the journal, {count} messages of 64 B | | |\n|---|--:|---|\n") }
+    }
+
+    fn row(&mut self, name: &str, figure: &str, remark: &str) {
+        self.text += &format!("| {name} | {figure} | {remark} |\n");
+    }
+
+    /// Rows per CPU second, and their share of those of SQLite alone.
+    fn rate(&mut self, name: &str, rate: f64, plain: Option<[f64; 2]>) {
+        let remark = plain.map_or_else(String::new, |[slow, fast]| {
+            format!("{:.2} of SQLite in batches of 1,000, {:.2} in batches of 10,000", rate / slow, rate / fast)
+        });
+        self.row(name, &format!("{rate:.0} rows per CPU-s"), &remark);
+    }
+}
+
+/// A table with the same columns, in transactions of `batch` rows, on this thread.
+fn plain_table(file: &Path, count: usize, batch: usize) -> f64 {
     let mut connection = rusqlite::Connection::open(file).expect("it opens");
     connection
         .execute_batch(
@@ -73,7 +113,7 @@ fn plain_table(file: &Path, count: usize) -> f64 {
             let mut insert = transaction
                 .prepare_cached("INSERT INTO message VALUES (?1, ?2, ?3, 1, 0, 0, 1, NULL, ?4)")
                 .expect("it is prepared");
-            for _ in 0..10_000 {
+            for _ in 0..batch {
                 id += 1;
                 insert.execute((id, 1_767_225_600_000_000 + id, id % 10_000, &[b'x'; 64][..])).expect("it is inserted");
             }
@@ -83,7 +123,17 @@ fn plain_table(file: &Path, count: usize) -> f64 {
     id as f64 / (cpu_seconds() - before)
 }
 
-fn ingest(store: &Store, topics: &[TopicName], count: usize) -> f64 {
+/// Rows per CPU second.
+struct Rates {
+    all: f64,
+    /// From row 100,000 on, and of the last rows: as many of both, where there are enough.
+    early: Option<f64>,
+    late: Option<f64>,
+    /// Of the CPU time of the writer and the checkpoints alone: without making the messages.
+    writer: f64,
+}
+
+fn ingest(store: &Store, topics: &[TopicName], count: usize) -> Rates {
     let publisher = ClientIdentifier::new("load");
     let started = Instant::now();
     let before = cpu_seconds();
@@ -92,7 +142,11 @@ fn ingest(store: &Store, topics: &[TopicName], count: usize) -> f64 {
     let mut number = 0;
     let mut last = Default::default();
     let mut mark = (0, before);
-    let mut marks = [count / 100, count / 10, count / 2, count - count / 10, usize::MAX].into_iter();
+    // As many rows as a segment has, so that one is sealed among them, from row 100,000 on and at the end.
+    let is_long = count >= 1_000_000;
+    let marks = if is_long { [100_000, 100_000 + SEGMENT, count / 2, count - SEGMENT] } else { [count; 4] };
+    let mut rates = Vec::new();
+    let mut marks = marks.into_iter().chain([usize::MAX]);
     let mut next = marks.next().unwrap_or(usize::MAX);
     while number < count {
         for _ in 0..APPENDED {
@@ -119,25 +173,32 @@ fn ingest(store: &Store, topics: &[TopicName], count: usize) -> f64 {
         }
         if number >= next {
             wait(store, last);
-            mark = tell(mark, number);
+            let rate;
+            (mark, rate) = tell(mark, number);
+            rates.push(rate);
             next = marks.next().unwrap_or(usize::MAX);
         }
     }
     wait(store, last);
-    tell(mark, number);
-    println!("  wall clock       {:>9.0} rows per second", number as f64 / started.elapsed().as_secs_f64());
-    println!("  append           {:>9.0} ns per row", appending.as_nanos() as f64 / number as f64);
+    let (_, late) = tell(mark, number);
+    eprintln!("  wall clock       {:>9.0} rows per second", number as f64 / started.elapsed().as_secs_f64());
+    eprintln!("  append           {:>9.0} ns per row", appending.as_nanos() as f64 / number as f64);
     let writing = thread_seconds("journal") + thread_seconds("checkpoints");
-    println!("  writer alone     {:>9.0} rows per CPU second", number as f64 / writing);
-    number as f64 / (cpu_seconds() - before)
+    eprintln!("  writer alone     {:>9.0} rows per CPU second", number as f64 / writing);
+    Rates {
+        all: number as f64 / (cpu_seconds() - before),
+        writer: number as f64 / writing,
+        early: rates.get(1).copied().filter(|_| is_long),
+        late: is_long.then_some(late),
+    }
 }
 
 /// Says what the rows since the last mark cost: the rate should not fall as the file grows.
-fn tell(mark: (usize, f64), number: usize) -> (usize, f64) {
+fn tell(mark: (usize, f64), number: usize) -> ((usize, f64), f64) {
     let now = cpu_seconds();
     let rate = (number - mark.0) as f64 / (now - mark.1);
-    println!("  to row {number:>10} {rate:>10.0} rows per CPU second, {} MiB resident", resident() >> 20);
-    (number, now)
+    eprintln!("  to row {number:>10} {rate:>10.0} rows per CPU second, {} MiB resident", resident() >> 20);
+    ((number, now), rate)
 }
 
 /// How long one publisher waits for each acknowledgement, while 20,000 messages a second of others come in.
@@ -168,7 +229,7 @@ fn latency(store: &Store, topics: &[TopicName]) {
     }
     waits.sort_unstable();
     let at = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-    println!(
+    eprintln!(
         "  acknowledgements {:>9.2} ms half of them, {:.2} ms 99 of 100, {:.2} ms all",
         at(0.5),
         at(0.99),
@@ -176,7 +237,7 @@ fn latency(store: &Store, topics: &[TopicName]) {
     );
 }
 
-fn read(store: &Store) {
+fn read(store: &Store, table: &mut Table) {
     let searches = [
         ("everything", "", ""),
         ("one topic", "factory/line-3/machine-7/sensor-3/value", ""),
@@ -193,6 +254,10 @@ fn read(store: &Store) {
         };
         let started = Instant::now();
         let handle = store.search(search).expect("it starts");
+        while handle.progress().scanned == 0.0 && !handle.progress().done {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        let progress = millis(started);
         while handle.progress().found == 0 && !handle.progress().done {
             std::thread::sleep(Duration::from_micros(200));
         }
@@ -203,9 +268,13 @@ fn read(store: &Store) {
         let found = handle.progress().found;
         let page = Instant::now();
         let middle = handle.rows(found / 2, 100, 160).expect("it reads").len();
-        println!(
-            "  {name:<16} {first:>9.1} ms to the first {rows} rows, {all:.1} ms to all {found}; {:.2} ms for {middle} from the middle",
-            millis(page)
+        let page = millis(page);
+        if matches!(name, "one topic" | "rare text" | "absent text") {
+            let remark = format!("{progress:.1} ms to the first progress, {all:.0} ms to all {found}");
+            table.row(&format!("{name}: the first page"), &format!("{first:.1} ms"), &remark);
+        }
+        eprintln!(
+            "  {name:<16} {first:>9.1} ms to the first {rows} rows, {all:.1} ms to all {found}; {page:.2} ms for {middle} from the middle"
         );
     }
     let expanded = (0..10)
@@ -225,7 +294,7 @@ fn read(store: &Store) {
         let first = millis(started);
         let again = Instant::now();
         store.topics().rows(query, now);
-        println!("  {name:<16} {first:>9.2} ms for 50 of {} rows, {:.2} ms again", rows.total, millis(again));
+        eprintln!("  {name:<16} {first:>9.2} ms for 50 of {} rows, {:.2} ms again", rows.total, millis(again));
     }
 }
 

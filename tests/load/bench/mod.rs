@@ -12,7 +12,8 @@ mod scenario;
 mod table;
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -24,6 +25,9 @@ use self::scenario::Scenario;
 use self::table::Row;
 use crate::machine::{self, Cores};
 
+/// The scenario that is a program of its own.
+const JOURNAL: &str = "journal";
+
 /// How often a run is tried.
 const ATTEMPTS: usize = 2;
 
@@ -32,6 +36,9 @@ pub(crate) struct Bench {
     /// The nightjar-server to measure: a release build
     #[arg(long)]
     server: PathBuf,
+    /// The journal's own measure, which runs no broker: nightjar-store's example `ingest`
+    #[arg(long)]
+    journal: Option<PathBuf>,
     /// All scenarios, with five rounds of five seconds, instead of the quick set with three of two
     #[arg(long)]
     full: bool,
@@ -40,7 +47,7 @@ pub(crate) struct Bench {
     seconds: Option<u64>,
     #[arg(long)]
     rounds: Option<usize>,
-    /// Only scenarios whose name contains one of these, also such as are not in the quick set
+    /// Only scenarios whose name contains one of these, also such as are not in the quick set; `journal` is one, too
     #[arg(long, value_delimiter = ';')]
     only: Vec<String>,
     /// Who takes part; what is not installed is left out
@@ -55,7 +62,9 @@ impl Bench {
         let (rounds, seconds) = (self.rounds.unwrap_or(rounds), self.seconds.unwrap_or(seconds));
         ensure!(rounds > 0 && seconds > 0, "--rounds and --seconds are at least 1");
         let scenarios = self.scenarios();
-        ensure!(!scenarios.is_empty(), "no scenario's name contains one of {:?}", self.only);
+        let journal =
+            self.journal.as_deref().filter(|_| self.only.is_empty() || self.only.iter().any(|only| only == JOURNAL));
+        ensure!(!scenarios.is_empty() || journal.is_some(), "no scenario's name contains one of {:?}", self.only);
         let (contestants, missing): (Vec<Contestant>, Vec<Contestant>) =
             self.brokers.iter().partition(|contestant| contestant.is_installed());
         for contestant in missing {
@@ -87,6 +96,10 @@ impl Bench {
             }));
         }
         println!("{}", table::tables(&rows));
+        if let Some(program) = journal {
+            eprintln!("{:>5} s · the journal alone", started.elapsed().as_secs());
+            println!("### The journal\n\n{}", self.measure_journal(&cores, program)?);
+        }
         println!("{}", self.conditions(rounds, seconds, started.elapsed())?);
         let failed = rows.iter().filter(|row| row.runs.contains(&None));
         let failed: Vec<String> =
@@ -134,6 +147,17 @@ impl Bench {
             }
         }
         None
+    }
+
+    /// What the journal's own program says.
+    fn measure_journal(&self, cores: &Cores, program: &Path) -> anyhow::Result<String> {
+        let folder = self.folder()?;
+        let millions = if self.full { "10" } else { "1" };
+        let mut command = Command::new(program);
+        command.arg(folder.path().join("journal")).arg(millions);
+        let output = cores.start_anywhere(|| Ok(command.stderr(Stdio::inherit()).output()?))?;
+        ensure!(output.status.success(), "{} ended with {}", program.display(), output.status);
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     fn measure(&self, cores: &Cores, contestant: Contestant, scenario: &Scenario, seconds: u64) -> anyhow::Result<Run> {
