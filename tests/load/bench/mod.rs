@@ -39,7 +39,7 @@ pub(crate) struct Bench {
     /// The journal's own measure, which runs no broker: nightjar-store's example `ingest`
     #[arg(long)]
     journal: Option<PathBuf>,
-    /// All scenarios, with five rounds of five seconds, instead of the quick set with three of two
+    /// All scenarios and brokers, with five rounds of five seconds, instead of a quick set with three of one
     #[arg(long)]
     full: bool,
     /// Length of each run
@@ -50,15 +50,16 @@ pub(crate) struct Bench {
     /// Only scenarios whose name contains one of these, also such as are not in the quick set; `journal` is one, too
     #[arg(long, value_delimiter = ';')]
     only: Vec<String>,
-    /// Who takes part; what is not installed is left out
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "mosquitto,none,crash,power-loss")]
+    /// Who takes part; what is not installed is left out. Without it mosquitto, Nightjar without a history and with one;
+    /// with `--full` all but `mosquitto-saving`
+    #[arg(long, value_enum, value_delimiter = ',')]
     brokers: Vec<Contestant>,
 }
 
 impl Bench {
     #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the tables are what the bench is for")]
     pub(crate) fn run(&self) -> anyhow::Result<()> {
-        let (rounds, seconds) = if self.full { (5, 5) } else { (3, 2) };
+        let (rounds, seconds) = if self.full { (5, 5) } else { (3, 1) };
         let (rounds, seconds) = (self.rounds.unwrap_or(rounds), self.seconds.unwrap_or(seconds));
         ensure!(rounds > 0 && seconds > 0, "--rounds and --seconds are at least 1");
         let scenarios = self.scenarios();
@@ -66,7 +67,7 @@ impl Bench {
             self.journal.as_deref().filter(|_| self.only.is_empty() || self.only.iter().any(|only| only == JOURNAL));
         ensure!(!scenarios.is_empty() || journal.is_some(), "no scenario's name contains one of {:?}", self.only);
         let (contestants, missing): (Vec<Contestant>, Vec<Contestant>) =
-            self.brokers.iter().partition(|contestant| contestant.is_installed());
+            self.contestants().iter().partition(|contestant| contestant.is_installed());
         for contestant in missing {
             eprintln!("{} is not installed, so it does not take part", contestant.name());
         }
@@ -82,6 +83,7 @@ impl Bench {
             let contestants: Vec<Contestant> =
                 contestants.iter().copied().filter(|contestant| scenario.is_for(*contestant)).collect();
             let mut runs: Vec<Vec<Option<Run>>> = vec![Vec::new(); contestants.len()];
+            let rounds = if scenario.is_steady() { 1 } else { rounds };
             for round in 1..=rounds {
                 for (contestant, runs) in contestants.iter().zip(&mut runs) {
                     let elapsed = started.elapsed().as_secs();
@@ -108,6 +110,15 @@ impl Bench {
         Ok(())
     }
 
+    fn contestants(&self) -> Vec<Contestant> {
+        use Contestant::*;
+        match (self.brokers.is_empty(), self.full) {
+            (false, _) => self.brokers.clone(),
+            (true, false) => vec![Mosquitto, Off, Crash],
+            (true, true) => vec![Floor, Rumqttd, Mosquitto, Off, None, Crash, PowerLoss],
+        }
+    }
+
     fn scenarios(&self) -> Vec<Scenario> {
         let is_chosen = |scenario: &Scenario| match self.only.is_empty() {
             true => self.full || scenario.is_quick,
@@ -120,7 +131,7 @@ impl Bench {
     fn conditions(&self, rounds: usize, seconds: u64, took: Duration) -> anyhow::Result<String> {
         let sync = machine::sync_time(self.folder()?.path())?.as_secs_f64() * 1e3;
         Ok(format!(
-            "Medians of {rounds} rounds of {seconds} s in which the brokers took turns, each started fresh; broker and \
+            "Medians of {rounds} rounds of {seconds} s (memory: one round) in which the brokers took turns, each started fresh; broker and \
              generator had a core each. Ratios are the medians of the rounds' ratios, of the first column with figures. \
              Figures per second and latencies suffer from whatever else the computer does; those per CPU-second of the \
              broker can be compared. A small append to this disk is certain after {sync:.2} ms (median of fdatasync). \

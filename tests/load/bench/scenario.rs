@@ -149,6 +149,11 @@ impl Scenario {
         ]
     }
 
+    /// Whether every round would say the same.
+    pub(crate) const fn is_steady(&self) -> bool {
+        matches!(self.kind, Kind::Idle { .. })
+    }
+
     /// Whether there is something to measure: no broker has no subscriptions, and hears no QoS.
     pub(crate) fn is_for(&self, contestant: Contestant) -> bool {
         contestant != Contestant::Floor
