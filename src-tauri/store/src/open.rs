@@ -1,5 +1,6 @@
 //! How a journal comes to be open: directory, file, tables, and what was kept in them.
 
+use std::ffi::c_int;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -132,15 +133,28 @@ fn prepare(connection: &mut Connection, durability: Durability, size: u64) -> ru
     connection.pragma_update(None, "cache_size", -32_000)?;
     schema::migrate(connection)?;
     if size <= CHECKED_WHOLE {
-        let verdict: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0))?;
+        let check = || connection.query_row("PRAGMA quick_check(1)", (), |row| row.get::<_, String>(0));
+        let mut verdict = check()?;
+        if verdict != "ok" {
+            // It does not always say that a page could not be read, rather than that it was wrong.
+            verdict = check()?;
+        }
         if verdict != "ok" {
             return Err(rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+                rusqlite::ffi::Error::new(failed_read(&verdict).unwrap_or(rusqlite::ffi::SQLITE_CORRUPT)),
                 Some(verdict.lines().last().unwrap_or_default().to_owned()),
             ));
         }
     }
     Ok(())
+}
+
+/// The error that kept a check from reading a page ("unable to get the page. error code=266"): it is the disk's, and says
+/// nothing of what is in the file.
+fn failed_read(verdict: &str) -> Option<c_int> {
+    let (_, code) = verdict.rsplit_once("error code=")?;
+    let code: c_int = code.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()?;
+    (code & 0xFF != rusqlite::ffi::SQLITE_CORRUPT).then_some(code)
 }
 
 const fn synchronous(durability: Durability) -> &'static str {

@@ -89,3 +89,61 @@ fn the_longest_topic_is_found() {
         assert_eq!(store.messages_of_topic(&longest, None, 5, 5).unwrap().rows.len(), 1);
     }
 }
+
+/// A page in the midst of a file that is in use: neither the writer nor a reader ends by it, and the next start sets it aside.
+#[test]
+fn a_page_that_is_damaged_while_in_use_is_set_aside_at_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    let payload = "x".repeat(1_000);
+    keep(&store, (0..12_000).map(|number| record(message(&format!("t/{}", number % 50), &payload))));
+    store.close().unwrap();
+    drop(store);
+    let store = open(directory.path()).store;
+    let file = directory.path().join("nightjar.db");
+    let length = std::fs::metadata(&file).unwrap().len();
+    {
+        use std::os::unix::fs::FileExt;
+        let file = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+        for page in (length / 8_192..length / 4_096 - 8).step_by(7) {
+            file.write_all_at(&[0xa5; 4_096], page * 4_096).unwrap();
+        }
+    }
+    let handle = store.search(Search { text: "needle".to_owned(), ..Search::default() }).unwrap();
+    assert!(handle.wait(DEADLINE), "the search ends");
+    assert!(handle.progress().failed.is_some(), "it says that it could not read all");
+    // Whether the writer meets the damage or not, it goes on or says why it can't.
+    let last = append(&store, [record(message("after", "x"))]);
+    wait_for(&store, |progress| progress.committed >= last || progress.paused.is_some());
+    drop(store);
+    let opened = open(directory.path());
+    assert!(opened.set_aside.is_some(), "the damage was noted");
+    keep(&opened.store, [record(message("new", "x"))]);
+    drop(opened);
+    assert_eq!(open(directory.path()).set_aside, None);
+}
+
+#[test]
+fn what_nothing_or_everything_matches_is_found_so() {
+    for (_directory, store) in both() {
+        keep(&store, (0..300).map(|number| record(message(&format!("t/{number}"), &format!("{{\"n\": {number}}}")))));
+        let filter = |filter: &str| Search { filter: Some(TopicFilter::new(filter).unwrap()), ..Search::default() };
+        let json = |condition: &str| Search { json: Some(condition.parse().unwrap()), ..Search::default() };
+        for everything in [Search::default(), filter("#"), filter("t/+"), json("$.n >= 0")] {
+            assert_eq!(finished(&store, everything).progress().found, 300);
+        }
+        let until_long_ago = Search { to: Some(Timestamp::from_micros(0)), ..Search::default() };
+        let from_the_future = Search { from: Some(at(1e9)), ..Search::default() };
+        let nobody = Search { client: Some("nobody".to_owned()), ..Search::default() };
+        let text = Search { text: "needle".to_owned(), ..Search::default() };
+        for nothing in [filter("u/#"), json("$.m > 0"), json("$.n < 0"), until_long_ago, from_the_future, nobody, text]
+        {
+            let handle = finished(&store, nothing.clone());
+            assert_eq!((handle.progress().found, handle.ids()), (0, Vec::new()), "{nothing:?}");
+            assert!(handle.rows(0, 10, 10).unwrap().is_empty());
+        }
+    }
+    for wrong in ["", "n > 1", "$.n >", "$.n ~ 1", "$[ > 1", "> 3"] {
+        assert!(wrong.parse::<crate::JsonCondition>().is_err(), "{wrong:?}");
+    }
+}

@@ -7,7 +7,7 @@ use crate::postings::SEGMENT;
 use crate::schema::{self, VERSION};
 
 /// A database of version 1 with that many messages of ten topics, the last of which retains the last of its own.
-fn version_1(directory: &Path, count: i64) {
+pub(super) fn version_1(directory: &Path, count: i64) {
     let mut connection = Connection::open(directory.join("nightjar.db")).unwrap();
     schema::create(&connection, 1).unwrap();
     let transaction = connection.transaction().unwrap();

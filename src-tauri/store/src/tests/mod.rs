@@ -3,6 +3,7 @@
 mod bad_input;
 mod care;
 mod durability;
+mod faults;
 mod history;
 mod keeping;
 mod migrating;

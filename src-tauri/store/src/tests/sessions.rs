@@ -13,7 +13,7 @@ use super::*;
 use crate::sessions::STEP;
 use crate::{Keep, KeepingRule};
 
-const SESSION: SessionNumber = SessionNumber(7);
+pub(super) const SESSION: SessionNumber = SessionNumber(7);
 
 fn address() -> SocketAddr {
     "10.0.0.7:1234".parse().unwrap()
@@ -27,7 +27,7 @@ fn session(record: SessionRecord) -> Record {
     Record::Session(record)
 }
 
-fn opened(will: Option<Box<Will>>) -> Record {
+pub(super) fn opened(will: Option<Box<Will>>) -> Record {
     let about = SessionAbout {
         client: ClientIdentifier::new("lamp"),
         address: address(),
@@ -51,12 +51,12 @@ fn queued(order: u64, source: Source) -> Record {
 }
 
 /// Messages of one append, each waiting under the order that its payload names.
-fn waiting(orders: impl IntoIterator<Item = u64>) -> Vec<Record> {
+pub(super) fn waiting(orders: impl IntoIterator<Item = u64>) -> Vec<Record> {
     let pair = |order: u64| [record(message("t", &order.to_string())), queued(order, Source::Before)];
     orders.into_iter().flat_map(pair).collect()
 }
 
-fn orders(store: &Store, from: u64, to: u64, messages: usize) -> (Vec<u64>, Option<u64>) {
+pub(super) fn orders(store: &Store, from: u64, to: u64, messages: usize) -> (Vec<u64>, Option<u64>) {
     let query = PageQuery { session: SESSION, from, to, messages, bytes: usize::MAX };
     let page = store.read_queue(query).unwrap();
     for entry in &page.entries {
