@@ -98,6 +98,31 @@ fn an_export_or_backup_that_does_not_fit_leaves_nothing_behind() -> anyhow::Resu
     })
 }
 
+#[test]
+fn a_disk_that_is_read_only_is_named_and_left_as_it_is() -> anyhow::Result<()> {
+    inside("a_disk_that_is_read_only_is_named_and_left_as_it_is", || {
+        let disk = Disk::new(16)?;
+        let mut broker = disk.start()?;
+        let mut peer = Peer::join(broker.address(), ProtocolVersion::V5, "writer")?;
+        peer.publish_acknowledged("t", "kept", QoS::AtLeastOnce, true)?;
+        broker.stop()?;
+        let remount = |how: &str| {
+            let mut mount = Command::new("mount");
+            mount.args(["-o", &format!("remount,{how}")]).arg(disk.path());
+            run(&mut mount, &[], DEADLINE)?.success()
+        };
+        remount("ro")?;
+        let Err(error) = disk.start() else { bail!("it can't have started") };
+        let said = format!("{error:#}");
+        ensure!(said.contains("read-only") || said.contains("Read-only"), "{said}");
+        ensure!(said.contains("--data-dir") && said.contains(&disk.path().display().to_string()), "{said}");
+        remount("rw")?;
+        let _broker = disk.start()?;
+        ensure!(disk.record()?.messages("t")?.len() == 1, "nothing of it is lost");
+        Ok(())
+    })
+}
+
 /// Traffic of all kinds; the disk fills up, is full for a while (or the broker is killed then), and has room again.
 fn full_and_free(kill: bool) -> anyhow::Result<()> {
     let disk = Disk::new(24)?;

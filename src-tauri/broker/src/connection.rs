@@ -451,29 +451,44 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         // DISCONNECT may have asked for more than CONNECT got.
         self.session.expiry_interval = self.shared.limits.session_expiry(self.session.expiry_interval);
         let will = self.will.take().filter(|_| close.publish_will);
-        let mut delayed = None;
-        if let Some(will) = will {
-            let delay = will.properties.will_delay_interval.unwrap_or(0);
-            let waits = delay > 0 && self.session.expiry_interval > 0 && !self.shared.stopping.is_cancelled();
-            if waits {
-                delayed = Some((Duration::from_secs(u64::from(delay)), will));
-            } else {
-                self.shared.publish_will(&client, *will);
-            }
-        }
-        if let Some(session) = self.outbox.session()
-            && self.session.expiry_interval > 0
-        {
+        let survives = self.session.expiry_interval > 0;
+        let (will, delayed) = match will {
+            None => (None, None),
+            Some(will) => match will.properties.will_delay_interval.unwrap_or(0) {
+                delay @ 1.. if survives && !self.shared.stopping.is_cancelled() => {
+                    (None, Some((Duration::from_secs(u64::from(delay)), will)))
+                }
+                _ => (Some(will), None),
+            },
+        };
+        let end = self.outbox.session().and_then(|session| {
             let away = SessionAway {
                 since: now.wall,
                 expiry_interval: self.session.expiry_interval,
                 will_due: delayed.as_ref().map(|(delay, _)| now.after(*delay).wall),
-                next_order: self.outbox.next_order(),
+                // The client may get its own Will Message.
+                next_order: self.outbox.next_order() + u64::from(will.is_some()),
                 sent_below: self.session.sent_below(),
             };
-            self.batch.keep(SessionRecord::Away { session, away: Box::new(away) });
+            if survives {
+                Some(SessionRecord::Away { session, away: Box::new(away) })
+            } else {
+                // `Ended` follows.
+                will.is_some().then_some(SessionRecord::WillDone { session })
+            }
+        });
+        match will {
+            Some(will) => {
+                self.shared.finish(&mut self.batch);
+                self.shared.publish_will(&client, *will, end);
+            }
+            None => {
+                if let Some(end) = end {
+                    self.batch.keep(end);
+                }
+                self.shared.finish(&mut self.batch);
+            }
         }
-        self.shared.finish(&mut self.batch);
         let ended = self.shared.registry.release(&self.seat, self.session, delayed, now.steady);
         if let Some(ended) = ended {
             self.shared.end_session(ended).await;

@@ -65,10 +65,7 @@ pub(crate) async fn settle(shared: &Shared, due: Vec<Due>) {
     for due in due {
         match due {
             Due::Will { client, will, session } => {
-                shared.publish_will(&client, *will);
-                if let Some(session) = session {
-                    shared.keep(SessionRecord::WillDone { session });
-                }
+                shared.publish_will(&client, *will, session.map(|session| SessionRecord::WillDone { session }));
             }
             Due::Expired(ended) => {
                 let client = ended.client.clone();

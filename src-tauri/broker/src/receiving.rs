@@ -92,11 +92,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             let packet_identifier = acknowledge.packet_identifier;
             Some(SessionRecord::Received { session: self.outbox.session()?, packet_identifier })
         });
-        self.batch.set_received(received);
+        self.batch.set_behind(received);
         let matched = match self.shared.publish(&mut self.batch, message) {
             Ok(matched) => matched,
             Err(RetainedFull(message)) => {
-                self.batch.set_received(None);
+                self.batch.set_behind(None);
                 let detail = "the broker keeps as many retained messages as it allows";
                 let objection = (DropReason::RetainedFull, ReasonCode::QUOTA_EXCEEDED, detail);
                 self.refuse_message(message, acknowledge, objection);

@@ -33,10 +33,11 @@ fn restore_one(shared: &Shared, kept: KeptSession, now: Moment) {
     let will = kept.will.map(|(due, will)| (will_due(now, due, &will), will));
     if expiry_interval == 0 {
         // It ended with its connection, which ended with the broker.
-        if let Some((_, will)) = will {
-            shared.publish_will(&client, *will);
+        let end = SessionRecord::Ended { session: number };
+        match will {
+            Some((_, will)) => shared.publish_will(&client, *will, Some(end)),
+            None => shared.keep(end),
         }
-        shared.keep(SessionRecord::Ended { session: number });
         return;
     }
     let journal = InJournal { session: number, progress: shared.journal.progress() };

@@ -128,9 +128,17 @@ pub enum Source {
 }
 
 impl SessionRecord {
-    /// Whether it belongs to the message before it, so that both must be committed as one.
+    /// Whether it belongs to the message before it, so that both must be committed as one. What ends a Will belongs to the
+    /// Will Message where there is one: between the two, a crash would lose it, or have it published twice.
     pub const fn belongs_to_message(&self) -> bool {
-        matches!(self, Self::Queued(Queued { source: Source::Before, .. }) | Self::Received { .. })
+        matches!(
+            self,
+            Self::Queued(Queued { source: Source::Before, .. })
+                | Self::Received { .. }
+                | Self::WillDone { .. }
+                | Self::Away { .. }
+                | Self::Ended { .. }
+        )
     }
 
     /// Whether somebody waits for it to be committed.

@@ -51,7 +51,7 @@ pub(crate) struct PublishBatch {
     cache: RouteCache,
     records: Vec<Record>,
     /// What the journal is to have right behind the next message.
-    received: Option<SessionRecord>,
+    behind: Option<SessionRecord>,
     touched: Touched,
     /// The sequence that covers all that was appended before.
     appended: Option<Sequence>,
@@ -72,8 +72,8 @@ impl PublishBatch {
     }
 
     /// Sets what the journal is to have right behind the next message.
-    pub(crate) fn set_received(&mut self, record: Option<SessionRecord>) {
-        self.received = record;
+    pub(crate) fn set_behind(&mut self, record: Option<SessionRecord>) {
+        self.behind = record;
     }
 
     /// Whether there is nothing to hand to the journal.
@@ -126,12 +126,12 @@ impl Shared {
             }
         }
         let matched = known.deliver(&message, &mut batch.touched);
-        let received = batch.received.take().map(Record::Session);
-        let is_needed = retained.is_some() || received.is_some() || !batch.touched.records.is_empty();
+        let behind = batch.behind.take().map(Record::Session);
+        let is_needed = retained.is_some() || behind.is_some() || !batch.touched.records.is_empty();
         if is_needed || self.journal.wants_all() {
             batch.records.push(Record::Message { message, matched });
             batch.records.append(&mut batch.touched.records);
-            batch.records.extend(received);
+            batch.records.extend(behind);
         }
         if retained.is_some() {
             self.append(batch);
@@ -218,8 +218,9 @@ impl Shared {
         self.journal.append(&mut vec![Record::Event(event)]);
     }
 
-    /// Publishes a client's Will Message [MQTT-3.1.2-8].
-    pub(crate) fn publish_will(&self, client: &ClientIdentifier, will: Will) {
+    /// Publishes a client's Will Message [MQTT-3.1.2-8], and has the journal end the Will of a kept session with it: `end`
+    /// says how.
+    pub(crate) fn publish_will(&self, client: &ClientIdentifier, will: Will, end: Option<SessionRecord>) {
         let detail = format!("its Will Message was published to {}", will.topic);
         let properties = will.properties;
         let properties = PublishProperties {
@@ -241,7 +242,10 @@ impl Shared {
             received: clock::now().wall,
         };
         let mut batch = PublishBatch::default();
+        batch.set_behind(end);
         let published = self.publish(&mut batch, message);
+        // It is still there where the message was not taken.
+        batch.records.extend(batch.behind.take().map(Record::Session));
         self.finish(&mut batch);
         match published {
             Ok(_) => self.record(EventKind::Will, Some(client), detail),
@@ -298,15 +302,21 @@ impl Shared {
                 example.get_or_insert_with(|| delivery.message.topic.to_string());
             }
         }
-        touched.records.extend(outbox.session().map(|session| Record::Session(SessionRecord::Ended { session })));
-        self.settle(&mut touched);
+        let end = outbox.session().map(|session| SessionRecord::Ended { session });
+        match will {
+            Some(will) => {
+                self.settle(&mut touched);
+                self.publish_will(&client, *will, end);
+            }
+            None => {
+                touched.records.extend(end.map(Record::Session));
+                self.settle(&mut touched);
+            }
+        }
         if count > 0 {
             self.counters.drop_messages(DropReason::SessionEnded, count);
             let detail = drop_detail(DropReason::SessionEnded, count, example.as_deref());
             self.record(EventKind::Dropped, Some(&client), detail);
-        }
-        if let Some(will) = will {
-            self.publish_will(&client, *will);
         }
     }
 

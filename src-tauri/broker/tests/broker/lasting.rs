@@ -373,3 +373,24 @@ async fn a_journal_without_a_history_gets_only_what_somebody_needs_kept() {
         acknowledge(&mut here, &number.to_string()).await;
     }
 }
+
+/// Between the two, a crash would lose the Will Message, or have it published once more at the next start.
+#[tokio::test(start_paused = true)]
+async fn a_will_message_and_the_end_of_the_will_are_kept_together() {
+    for (delay, expiry_interval, end) in [(0, 100, "Away"), (30, 100, "WillDone"), (100, 30, "Ended")] {
+        for retain in [false, true] {
+            let house = house();
+            let mut mortal = resume(V5, "mortal", expiry_interval);
+            mortal.will = will("will", Some(delay));
+            mortal.will.as_mut().unwrap().retain = retain;
+            let (mut mortal, _) = house.connect(mortal).await;
+            mortal.subscribe("will", Q1).await;
+            drop(mortal);
+            tokio::time::sleep(Duration::from_secs(40)).await;
+            let behind = house.journal.behind("gone").expect("the Will Message is published");
+            let Record::Session(record) = behind else { panic!("{end} is right behind it, not {behind:?}") };
+            assert!(format!("{record:?}").starts_with(end), "{end} is right behind it, not {record:?}");
+            assert!(record.belongs_to_message());
+        }
+    }
+}

@@ -99,6 +99,14 @@ impl Recorder {
         self.records.lock().iter().filter_map(session).collect()
     }
 
+    /// What came right behind a message, the entries of queues that it is in aside.
+    pub(crate) fn behind(&self, payload: &str) -> Option<Record> {
+        let records = self.records.lock();
+        let is_it = |record: &Record| matches!(record, Record::Message { message, .. } if message.payload == payload);
+        let is_entry = |record: &&Record| matches!(record, Record::Session(SessionRecord::Queued(_)));
+        records[records.iter().position(is_it)? + 1..].iter().find(|record| !is_entry(record)).cloned()
+    }
+
     pub(crate) fn payloads(&self) -> Vec<String> {
         self.messages().iter().map(|message| String::from_utf8_lossy(&message.payload).into_owned()).collect()
     }
