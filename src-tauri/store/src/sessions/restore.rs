@@ -71,12 +71,14 @@ fn queue(connection: &Connection, session: i64, least: u64, sent_below: u64) -> 
         last = greatest.or(last);
         let (looked_at, bytes) = connection
             .prepare_cached(
-                "SELECT count(*), coalesce(sum(length(topic.name) + coalesce(length(message.payload), 0)), 0)
+                // A join with the union of both tables would read all of them, for each session.
+                "SELECT count(topic.id),
+                        coalesce(sum(length(topic.name) + coalesce(length(message.payload), length(waiting.payload))), 0)
                  FROM (SELECT message_id FROM queue WHERE session = ?1 AND number >= ?2 AND number < ?3
                        ORDER BY number LIMIT ?4) AS queued
-                 JOIN (SELECT * FROM message UNION ALL SELECT * FROM waiting) AS message
-                      ON message.id = queued.message_id
-                 JOIN topic ON topic.id = message.topic_id",
+                 LEFT JOIN message ON message.id = queued.message_id
+                 LEFT JOIN waiting ON waiting.id = queued.message_id
+                 LEFT JOIN topic ON topic.id = coalesce(message.topic_id, waiting.topic_id)",
             )?
             .query_row((session, part.start, part.end, WEIGHED), |row| <(i64, i64)>::try_from(row))?;
         weighed += looked_at;

@@ -155,7 +155,7 @@ fn a_newer_database_is_refused_and_left_alone() {
     let error = Store::open(&options(directory.path())).unwrap_err();
     assert!(matches!(error, OpenError::Newer { .. }), "{error:?}");
     assert_eq!(fs::read(&file).unwrap(), before);
-    assert_eq!(names(directory.path()), ["nightjar.db", "nightjar.lock"]);
+    assert_eq!(names(directory.path()), ["nightjar.db", "nightjar.lock", "nightjar.reserve"]);
 }
 
 #[test]
