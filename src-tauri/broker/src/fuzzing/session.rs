@@ -190,13 +190,14 @@ impl World {
             properties: None,
             payload: Bytes::new(),
         };
-        let mut expected = Some(topic);
+        let (mut expected, mut is_out_of_range) = (Some(topic), false);
         if self.connection.is_5() && script.flag() {
             let alias = u16::from(script.below(6));
+            is_out_of_range = !(1..=ALIAS_MAXIMUM).contains(&alias);
             if script.flag() {
                 publish.topic = None;
                 expected = self.connection.aliases.get(&alias).copied();
-            } else if (1..=ALIAS_MAXIMUM).contains(&alias) {
+            } else if !is_out_of_range {
                 self.connection.aliases.insert(alias, topic);
             } else {
                 expected = None;
@@ -210,10 +211,13 @@ impl World {
                 assert_eq!(Some(&**topic), expected, "the topic that the alias stands for");
             }
         }
-        let refused = actions.iter().any(|action| {
-            matches!(action, Action::Close(Close { reason, .. }) if *reason == ReasonCode::TOPIC_ALIAS_INVALID)
-        });
-        assert_eq!(refused, expected.is_none(), "an alias is refused where it stands for nothing");
+        let refused = |with: ReasonCode| {
+            actions.iter().any(|action| matches!(action, Action::Close(Close { reason, .. }) if *reason == with))
+        };
+        assert_eq!(refused(ReasonCode::TOPIC_ALIAS_INVALID), is_out_of_range, "0x94 is for 0 and what is too high");
+        if expected.is_none() && !is_out_of_range {
+            assert!(refused(ReasonCode::PROTOCOL_ERROR), "an alias is refused where it stands for nothing");
+        }
     }
 
     fn acknowledge(&mut self, script: &mut Script<'_>) {

@@ -1,7 +1,8 @@
 use std::time::{Duration, Instant};
 
-use nightjar_mqtt::{ProtocolVersion, Publish, TopicName};
+use nightjar_mqtt::{ProtocolVersion, Publish, ReasonCode, TopicName};
 
+use super::action::Close;
 use super::topic_aliases::TopicAliases;
 
 /// What a session knows of the connection that it is on.
@@ -23,6 +24,30 @@ pub(crate) struct Link {
     pub(super) topic_aliases: TopicAliases,
     /// The client wants to be told in words why something was refused (MQTT 5.0, 3.1.2.11.7).
     tells_reasons: bool,
+}
+
+/// Why a message has no topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoTopic {
+    /// Its alias is 0 or above the Topic Alias Maximum.
+    OutOfRange,
+    /// It has an alias alone, which was never set on this connection.
+    Unknown,
+}
+
+impl NoTopic {
+    pub(super) fn close(self) -> Close {
+        match self {
+            Self::OutOfRange => Close::violation(
+                ReasonCode::TOPIC_ALIAS_INVALID,
+                "the Topic Alias is 0 or above the Topic Alias Maximum [MQTT-3.3.2-8], [MQTT-3.3.2-9]",
+            ),
+            Self::Unknown => Close::violation(
+                ReasonCode::PROTOCOL_ERROR,
+                "there is no Topic Name, and the Topic Alias stands for none (MQTT 5.0, 3.3.4)",
+            ),
+        }
+    }
 }
 
 impl Link {
@@ -96,14 +121,14 @@ impl Link {
         self.incoming = self.incoming.saturating_sub(1);
     }
 
-    /// The topic of a message, by name or by alias; `None` for an alias that is out of range or was never set.
-    pub(super) fn resolve_topic(&mut self, publish: &mut Publish) -> Option<TopicName> {
+    /// The topic of a message, by name or by alias (MQTT 5.0, 3.3.4 PUBLISH Actions).
+    pub(super) fn resolve_topic(&mut self, publish: &mut Publish) -> Result<TopicName, NoTopic> {
         let alias = publish.properties.as_mut().and_then(|properties| properties.topic_alias.take());
         let Some(alias) = alias else {
-            return publish.topic.take();
+            return publish.topic.take().ok_or(NoTopic::Unknown);
         };
         if alias == 0 || alias > self.alias_maximum {
-            return None;
+            return Err(NoTopic::OutOfRange);
         }
         let index = usize::from(alias) - 1;
         match publish.topic.take() {
@@ -113,9 +138,9 @@ impl Link {
                 }
                 let topic = topic.detached();
                 self.aliases[index] = Some(topic.clone());
-                Some(topic)
+                Ok(topic)
             }
-            None => self.aliases.get(index).cloned().flatten(),
+            None => self.aliases.get(index).cloned().flatten().ok_or(NoTopic::Unknown),
         }
     }
 }

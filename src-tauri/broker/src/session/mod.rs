@@ -252,12 +252,12 @@ impl Session {
     }
 
     fn handle_publish(&mut self, mut publish: Publish, actions: &mut Vec<Action>) {
-        let Some(topic) = self.link.resolve_topic(&mut publish) else {
-            actions.push(Action::Close(Close::violation(
-                ReasonCode::TOPIC_ALIAS_INVALID,
-                "the Topic Alias is unknown or above the Topic Alias Maximum [MQTT-3.2.2-18]",
-            )));
-            return;
+        let topic = match self.link.resolve_topic(&mut publish) {
+            Ok(topic) => topic,
+            Err(missing) => {
+                actions.push(Action::Close(missing.close()));
+                return;
+            }
         };
         let acknowledge = match (publish.qos, publish.packet_identifier) {
             (QoS::AtMostOnce, _) | (_, None) => None,
