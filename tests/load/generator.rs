@@ -33,9 +33,10 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<Report> {
     let before = plan.process.map(machine::cpu_time).transpose()?;
     generator.go()?;
     let usage = match (plan.process, before) {
-        (Some(process), Some(before)) => {
-            Some(Usage { cpu: machine::settled_cpu_time(process)? - before, memory: machine::most_resident(process)? })
-        }
+        (Some(process), Some(before)) => Some(Usage {
+            cpu: machine::settled_cpu_time(process)?.saturating_sub(before),
+            memory: machine::most_resident(process)?,
+        }),
         _ => None,
     };
     Ok(generator.report(usage))

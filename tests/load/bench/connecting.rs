@@ -67,7 +67,7 @@ pub(crate) fn rate(broker: &Broker, at_once: usize, seconds: u64) -> anyhow::Res
     }
     let elapsed = started.elapsed().as_secs_f64();
     drop(slots);
-    let cpu = (machine::settled_cpu_time(broker.process_id())? - before).as_secs_f64();
+    let cpu = machine::settled_cpu_time(broker.process_id())?.saturating_sub(before).as_secs_f64();
     Ok(Run {
         per_cpu_second: (cpu > 0.0).then(|| done as f64 / cpu),
         per_second: Some(done as f64 / elapsed),

@@ -36,7 +36,7 @@ pub(crate) fn measure(broker: &Broker, messages: u32) -> anyhow::Result<Run> {
         times.record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         faults.doubled += doubled;
     }
-    let cpu = machine::settled_cpu_time(broker.process_id())? - before;
+    let cpu = machine::settled_cpu_time(broker.process_id())?.saturating_sub(before);
     Ok(Run {
         latency: times.milliseconds(),
         cpu_milliseconds: Some(cpu.as_secs_f64() * 1e3 / SUBSCRIBERS as f64),
