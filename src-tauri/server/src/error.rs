@@ -15,6 +15,9 @@ pub enum SettingsError {
     Unwritable { file: PathBuf, source: io::Error },
     #[error("{}, line {line}: {problem}", file.display())]
     Invalid { file: PathBuf, line: usize, problem: String },
+    /// A change was asked for that would make the file a wrong one.
+    #[error("{problem}")]
+    Refused { problem: String },
 }
 
 /// Why the broker does not run.

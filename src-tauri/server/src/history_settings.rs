@@ -5,7 +5,7 @@ use std::time::Duration;
 use nightjar_mqtt::TopicFilter;
 use nightjar_store::{Bounds, Keep, Keeping, KeepingRule, OnOverload};
 use serde::Deserialize;
-use toml::Spanned;
+use toml::{Spanned, Value};
 
 use crate::limit_settings::Fault;
 use crate::quantity::Kind;
@@ -13,7 +13,7 @@ use crate::quantity::Kind;
 /// What the journal keeps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistorySettings {
-    /// `keep = "30 d"`, `file = "10 GB"`, `events = "365 d"`, and `[[history.rules]]` by topic filter.
+    /// `keep = "30 d"`, `messages`, `bytes`, `file = "10 GB"`, `events = "365 d"`, and `[[history.rules]]` by topic filter.
     pub keeping: Keeping,
     /// `on-overload = "slow-publishers"` (the default) or `"skip-history"`.
     pub on_overload: OnOverload,
@@ -23,10 +23,12 @@ pub struct HistorySettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct HistoryTable {
-    keep: Option<Spanned<String>>,
-    file: Option<Spanned<String>>,
-    events: Option<Spanned<String>>,
-    on_overload: Option<Spanned<String>>,
+    keep: Option<Spanned<Value>>,
+    messages: Option<Spanned<Value>>,
+    bytes: Option<Spanned<Value>>,
+    file: Option<Spanned<Value>>,
+    events: Option<Spanned<Value>>,
+    on_overload: Option<Spanned<Value>>,
     rules: Vec<RuleTable>,
 }
 
@@ -34,80 +36,58 @@ pub(crate) struct HistoryTable {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RuleTable {
     filter: Spanned<String>,
-    keep: Option<Spanned<String>>,
-    messages: Option<Spanned<u64>>,
-    bytes: Option<Spanned<String>>,
+    keep: Option<Spanned<Value>>,
+    messages: Option<Spanned<Value>>,
+    bytes: Option<Spanned<Value>>,
 }
 
 /// What stands for no bound.
-const FOR_EVER: &str = "for ever";
-const UNLIMITED: &str = "unlimited";
+pub(crate) const FOR_EVER: &str = "for ever";
+pub(crate) const UNLIMITED: &str = "unlimited";
 /// What stands for keeping nothing.
-const NOTHING: &str = "nothing";
+pub(crate) const NOTHING: &str = "nothing";
 
 pub(crate) fn read(table: HistoryTable) -> Result<HistorySettings, Fault> {
     let defaults = Keeping::default();
-    let otherwise = match &table.keep {
-        None => defaults.otherwise,
-        Some(text) => keep(text)?,
+    let otherwise = match defaults.otherwise {
+        Keep::Within(bounds) => bounds.age,
+        Keep::Nothing => None,
     };
+    let otherwise = keep(&table.keep, &table.messages, &table.bytes, otherwise)?;
     let file = match &table.file {
         None => defaults.file,
-        Some(text) => size(text)?,
+        Some(value) => size("file", value)?,
     };
     let events = match &table.events {
         None => defaults.events,
-        Some(text) => Bounds { age: age(text)?, ..defaults.events },
+        Some(value) => Bounds { age: age("events", value, "")?, ..defaults.events },
     };
     let on_overload = match &table.on_overload {
         None => OnOverload::default(),
-        Some(text) => text
-            .get_ref()
-            .parse()
-            .map_err(|error| fault(text, format!("{error}").replace("on_overload", "on-overload")))?,
+        Some(value) => value.get_ref().as_str().and_then(|name| name.parse().ok()).ok_or_else(|| {
+            let (slow, skip) = (OnOverload::SlowPublishers.name(), OnOverload::SkipHistory.name());
+            fault(value, format!("on-overload can't be {}: write {slow:?} or {skip:?}", value.get_ref()))
+        })?,
     };
-    let rules = table.rules.into_iter().map(rule).collect::<Result<_, _>>()?;
+    let rules = table.rules.iter().map(rule).collect::<Result<_, _>>()?;
     Ok(HistorySettings { keeping: Keeping { rules, otherwise, file, events }, on_overload })
 }
 
-fn rule(table: RuleTable) -> Result<KeepingRule, Fault> {
-    let filter = TopicFilter::new(table.filter.get_ref().clone())
-        .map_err(|error| fault(&table.filter, format!("the rule's filter is not valid: {error}")))?;
+fn rule(table: &RuleTable) -> Result<KeepingRule, Fault> {
+    let text = table.filter.get_ref();
+    let filter = TopicFilter::new(text.clone()).map_err(|error| {
+        let why = error.to_string().replace(": ", ", ");
+        fault(&table.filter, format!("filter can't be {text:?} ({why}): write a topic filter, such as \"log/#\""))
+    })?;
     if filter.shared().is_some() {
-        return Err(fault(
-            &table.filter,
-            "a rule is for topics, not for a shared subscription: leave $share/… out".to_owned(),
-        ));
+        let problem = format!("filter can't be {text:?}, for a rule is for topics: leave $share and the name out");
+        return Err(fault(&table.filter, problem));
     }
-    let mut keep = match &table.keep {
-        None => Keep::Within(Bounds::default()),
-        Some(text) => self::keep(text)?,
-    };
-    match &mut keep {
-        Keep::Nothing => {
-            if let Some(messages) = &table.messages {
-                return Err(fault(messages, "a rule that keeps nothing has no other bounds".to_owned()));
-            }
-            if let Some(bytes) = &table.bytes {
-                return Err(fault(bytes, "a rule that keeps nothing has no other bounds".to_owned()));
-            }
-        }
-        Keep::Within(bounds) => {
-            bounds.messages = table.messages.map(Spanned::into_inner);
-            if let Some(text) = &table.bytes {
-                bounds.bytes = size(text)?;
-            }
-            if *bounds == Bounds::default() && table.keep.is_none() {
-                let problem = "the rule does not say what to keep: give it keep, messages or bytes";
-                return Err(fault(&table.filter, problem.to_owned()));
-            }
-        }
+    if table.keep.is_none() && table.messages.is_none() && table.bytes.is_none() {
+        let problem = format!("the rule for {text:?} does not say what to keep: give it keep, messages or bytes");
+        return Err(fault(&table.filter, problem));
     }
-    Ok(KeepingRule { filter, keep })
-}
-
-fn keep(text: &Spanned<String>) -> Result<Keep, Fault> {
-    parse_keep(text.get_ref()).map_err(|problem| fault(text, problem))
+    Ok(KeepingRule { filter, keep: keep(&table.keep, &table.messages, &table.bytes, None)? })
 }
 
 /// Parses for how long something is kept: "nothing", "for ever", or a time.
@@ -118,30 +98,67 @@ pub(crate) fn parse_keep(text: &str) -> Result<Keep, String> {
     if text == NOTHING {
         return Ok(Keep::Nothing);
     }
-    Ok(Keep::Within(Bounds { age: parse_age(text)?, ..Bounds::default() }))
+    match parse_age(text) {
+        Some(age) => Ok(Keep::Within(Bounds { age, ..Bounds::default() })),
+        None => Err(format!("{text:?} is no time: {}, or {NOTHING:?}, or {FOR_EVER:?}", Kind::Time.form())),
+    }
 }
 
-fn age(text: &Spanned<String>) -> Result<Option<Duration>, Fault> {
-    parse_age(text.get_ref()).map_err(|problem| fault(text, problem))
-}
-
-fn parse_age(text: &str) -> Result<Option<Duration>, String> {
+/// `Some(None)` is for ever; a time that keeps nothing is none.
+fn parse_age(text: &str) -> Option<Option<Duration>> {
     if text == FOR_EVER {
+        return Some(None);
+    }
+    Kind::Time.parse(text).filter(|&millis| millis > 0).map(|millis| Some(Duration::from_millis(millis)))
+}
+
+fn keep(
+    keep: &Option<Spanned<Value>>,
+    messages: &Option<Spanned<Value>>,
+    bytes: &Option<Spanned<Value>>,
+    default_age: Option<Duration>,
+) -> Result<Keep, Fault> {
+    if keep.as_ref().is_some_and(|value| value.get_ref().as_str() == Some(NOTHING)) {
+        for (name, bound) in [("messages", messages), ("bytes", bytes)] {
+            if let Some(bound) = bound {
+                let problem = format!("{name} says nothing where keep = {NOTHING:?}: leave one of them out");
+                return Err(fault(bound, problem));
+            }
+        }
+        return Ok(Keep::Nothing);
+    }
+    Ok(Keep::Within(Bounds {
+        age: keep.as_ref().map_or(Ok(default_age), |value| age("keep", value, ", or \"nothing\""))?,
+        messages: messages.as_ref().map(count).transpose()?,
+        bytes: bytes.as_ref().map_or(Ok(None), |value| size("bytes", value))?,
+    }))
+}
+
+fn age(name: &str, value: &Spanned<Value>, or: &str) -> Result<Option<Duration>, Fault> {
+    value.get_ref().as_str().and_then(parse_age).ok_or_else(|| {
+        let form = Kind::Time.form();
+        fault(value, format!("{name} can't be {}: {form}{or}, or {FOR_EVER:?}", value.get_ref()))
+    })
+}
+
+fn size(name: &str, value: &Spanned<Value>) -> Result<Option<u64>, Fault> {
+    if value.get_ref().as_str() == Some(UNLIMITED) {
         return Ok(None);
     }
-    match Kind::Time.parse(text) {
-        Some(millis) => Ok(Some(Duration::from_millis(millis))),
-        None => Err(format!("{text:?} is no time: {}, or {FOR_EVER:?}", Kind::Time.form())),
+    match value.get_ref().as_str().and_then(|text| Kind::Size.parse(text)) {
+        Some(bytes) if bytes > 0 => Ok(Some(bytes)),
+        _ => Err(fault(value, format!("{name} can't be {}: {}, or {UNLIMITED:?}", value.get_ref(), Kind::Size.form()))),
     }
 }
 
-fn size(text: &Spanned<String>) -> Result<Option<u64>, Fault> {
-    if text.get_ref() == UNLIMITED {
-        return Ok(None);
-    }
-    match Kind::Size.parse(text.get_ref()) {
-        Some(bytes) => Ok(Some(bytes)),
-        None => Err(fault(text, format!("{:?} is no size: {}, or {UNLIMITED:?}", text.get_ref(), Kind::Size.form()))),
+fn count(value: &Spanned<Value>) -> Result<u64, Fault> {
+    match value.get_ref().as_integer().and_then(|number| u64::try_from(number).ok()) {
+        Some(count) if count > 0 => Ok(count),
+        _ => {
+            let problem =
+                format!("messages can't be {}: write a whole number from 1 on, such as 1000", value.get_ref());
+            Err(fault(value, problem))
+        }
     }
 }
 
@@ -181,20 +198,27 @@ mod tests {
         let within = |messages, bytes| Keep::Within(Bounds { age: None, messages, bytes });
         assert_eq!(keeps, [Keep::Nothing, within(Some(1_000), Some(1_000_000)), within(None, None)]);
         assert_eq!(parse("").unwrap(), HistorySettings::default());
+        let bounds = Bounds { age: Some(Duration::from_secs(30 * 86_400)), messages: Some(5), bytes: None };
+        assert_eq!(parse("messages = 5").unwrap().keeping.otherwise, Keep::Within(bounds));
     }
 
     #[test]
     fn what_is_wrong_with_a_rule_is_said() {
         for (text, problem) in [
-            (r#"keep = "30 parsecs""#, "is no time"),
-            (r#"file = "much""#, "is no size"),
-            (r#"on-overload = "panic""#, "on-overload is"),
-            (r#"rules = [{ filter = "a#", keep = "1 d" }]"#, "filter is not valid"),
+            (r#"keep = "30 parsecs""#, "keep can't be \"30 parsecs\": write a whole number with ms"),
+            (r#"keep = "0 d""#, "or \"nothing\", or \"for ever\""),
+            (r#"file = "much""#, "file can't be \"much\""),
+            (r#"file = "0 B""#, "file can't be \"0 B\""),
+            (r#"events = 30"#, "events can't be 30"),
+            (r#"on-overload = "panic""#, "write \"slow-publishers\" or \"skip-history\""),
+            (r#"rules = [{ filter = "a#", keep = "1 d" }]"#, "such as \"log/#\""),
             (r#"rules = [{ filter = "a" }]"#, "does not say what to keep"),
-            (r#"rules = [{ filter = "a", keep = "nothing", messages = 1 }]"#, "no other bounds"),
+            (r#"rules = [{ filter = "a", keep = "nothing", messages = 1 }]"#, "messages says nothing where keep"),
+            (r#"rules = [{ filter = "a", messages = 0 }]"#, "messages can't be 0"),
+            (r#"rules = [{ filter = "a", bytes = 5 }]"#, "bytes can't be 5"),
             (r#"rules = [{ filter = "$share/g/a", keep = "1 d" }]"#, "leave $share"),
             (r#"rules = [{ keep = "1 d" }]"#, "filter"),
-            (r#"rules = [{ filter = "a", messages = -1 }]"#, ""),
+            (r#"rules = [{ filter = "a", messages = -1 }]"#, "messages can't be -1"),
             (r#"colour = "red""#, "colour"),
         ] {
             let said = parse(text).expect_err(text);

@@ -5,14 +5,18 @@ pub mod cli;
 mod addresses;
 mod care_cli;
 mod error;
+mod history_edit;
 mod history_settings;
 mod limit_settings;
 mod quantity;
 mod server;
 mod settings;
+mod settings_file;
+mod wrong_file;
 
 pub use addresses::network_addresses;
 pub use error::{SettingsError, StartError};
 pub use history_settings::HistorySettings;
 pub use server::{ListenerState, Server, StartOptions};
 pub use settings::{Settings, WindowSettings, default_data_directory};
+pub use settings_file::SettingsFile;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nightjar_broker::{Access, Broker, Options, Restored};
-use nightjar_store::{Kept, Opened, SetAside, Store};
+use nightjar_store::{Keeping, Kept, Opened, SetAside, Store};
 use parking_lot::Mutex;
 
 use crate::addresses::{listening_addresses, network_addresses};
-use crate::{Settings, StartError};
+use crate::{Settings, SettingsError, StartError};
 
 /// How a server starts.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Server {
     listeners: Mutex<Vec<ListenerState>>,
     /// One change of who may connect at a time.
     changing: tokio::sync::Mutex<()>,
+    /// One change of what is kept at a time, so that the file says what holds.
+    keeping: Mutex<()>,
     notices: Vec<String>,
     ever_connected: bool,
 }
@@ -83,6 +85,7 @@ impl Server {
             data_directory,
             listeners: Mutex::new(listeners),
             changing: tokio::sync::Mutex::default(),
+            keeping: Mutex::default(),
             notices,
             ever_connected,
         })
@@ -143,6 +146,20 @@ impl Server {
         }
         self.broker.set_access(access);
         Ok(Settings::remember_access(&self.data_directory, access)?)
+    }
+
+    /// Keeps to other rules from here on, and remembers them. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Where they can't be remembered. Where the settings file can't be written, they are in effect all the same; else
+    /// everything is as it was.
+    pub fn set_keeping(&self, keeping: Keeping) -> Result<(), SettingsError> {
+        let _one_at_a_time = self.keeping.lock();
+        let remembered = Settings::remember_keeping(&self.data_directory, &keeping);
+        if matches!(remembered, Ok(()) | Err(SettingsError::Unwritable { .. })) {
+            self.store.set_keeping(keeping);
+        }
+        remembered
     }
 
     /// Ends the connections, commits everything, and closes the journal.

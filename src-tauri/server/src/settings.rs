@@ -1,18 +1,18 @@
 //! `nightjar.toml`: what is remembered about the broker and its window. Every key has a default; comments that the user
 //! wrote stay when Nightjar writes the file.
 
-use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use nightjar_broker::{Access, Limits};
-use nightjar_store::Durability;
-use serde::{Deserialize, Serialize};
-use toml_edit::{DocumentMut, Item, Table, value};
+use nightjar_store::{Durability, Keeping};
+use serde::Deserialize;
+use toml::{Spanned, Value};
 
-use crate::SettingsError;
 use crate::history_settings::{self, HistorySettings, HistoryTable};
 use crate::limit_settings::{self, Fault, LimitsTable};
+use crate::settings_file::{SettingsFile, set, table};
+use crate::wrong_file::explain;
+use crate::{SettingsError, history_edit};
 
 /// The settings of a data directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +32,7 @@ pub struct Settings {
 }
 
 /// How the window looks, as its user set it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowSettings {
     /// `"system"` (the default), `"light"` or `"dark"`.
     pub theme: String,
@@ -64,38 +63,34 @@ impl Default for Settings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
-    access: Option<AccessName>,
-    port: Option<u16>,
-    durability: Option<DurabilityName>,
+    access: Option<Spanned<Value>>,
+    port: Option<Spanned<Value>>,
+    durability: Option<Spanned<Value>>,
     limits: LimitsTable,
     history: HistoryTable,
-    window: WindowSettings,
+    window: WindowTable,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum AccessName {
-    ThisComputer,
-    Anyone,
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WindowTable {
+    theme: Option<Spanned<Value>>,
+    density: Option<Spanned<Value>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum DurabilityName {
-    PowerLoss,
-    Crash,
-    None,
-}
-
-const FILE: &str = "nightjar.toml";
+const ACCESS: [(&str, Access); 2] = [("this-computer", Access::ThisComputer), ("anyone", Access::Anyone)];
+const DURABILITY: [(&str, Durability); 3] =
+    [("power-loss", Durability::PowerLoss), ("crash", Durability::Crash), ("none", Durability::None)];
+const THEMES: [(&str, &str); 3] = [("system", "system"), ("light", "light"), ("dark", "dark")];
+const DENSITIES: [(&str, &str); 3] = [("compact", "compact"), ("normal", "normal"), ("comfortable", "comfortable")];
 
 impl Settings {
     /// Reads the settings of a data directory; without a file they are the defaults.
     ///
     /// # Errors
-    /// Where the file can't be read, or has an unknown key or a value out of range: with the line.
+    /// Where the file can't be read, or has something that can't be used: with its line, its name, and what to write.
     pub fn load(data_directory: &Path) -> Result<Self, SettingsError> {
-        Self::load_file(&data_directory.join(FILE))
+        SettingsFile::of(data_directory).load()
     }
 
     /// Reads the settings from a file elsewhere.
@@ -103,67 +98,105 @@ impl Settings {
     /// # Errors
     /// As [`Self::load`].
     pub fn load_file(file: &Path) -> Result<Self, SettingsError> {
-        match fs::read_to_string(file) {
-            Ok(text) => Self::parse(&text, file),
-            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(SettingsError::Unreadable { file: file.to_owned(), source }),
-        }
+        SettingsFile::at(file).load()
     }
 
-    fn parse(text: &str, file: &Path) -> Result<Self, SettingsError> {
-        let invalid = |start: usize, problem: String| {
-            let before = &text.as_bytes()[..start.min(text.len())];
+    /// Reads the text of a file, all of it or nothing.
+    pub(crate) fn parse(text: &str, file: &Path) -> Result<Self, SettingsError> {
+        Self::read(text).map_err(|Fault { span, problem }| {
+            let before = &text.as_bytes()[..span.start.min(text.len())];
             let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
             SettingsError::Invalid { file: file.to_owned(), line, problem }
-        };
-        let parsed: File = toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            invalid(start, error.message().lines().collect::<Vec<_>>().join(" "))
-        })?;
-        let limits =
-            limit_settings::read(&parsed.limits).map_err(|Fault { span, problem }| invalid(span.start, problem))?;
-        let history =
-            history_settings::read(parsed.history).map_err(|Fault { span, problem }| invalid(span.start, problem))?;
+        })
+    }
+
+    fn read(text: &str) -> Result<Self, Fault> {
+        let file: File = toml::from_str(text).map_err(|error| explain(text, &error))?;
         let defaults = Self::default();
         Ok(Self {
-            access: match parsed.access {
-                Some(AccessName::Anyone) => Access::Anyone,
-                Some(AccessName::ThisComputer) | None => Access::ThisComputer,
+            access: word("access", &file.access, &ACCESS)?.unwrap_or(defaults.access),
+            port: port(&file.port)?.unwrap_or(defaults.port),
+            durability: word("durability", &file.durability, &DURABILITY)?.unwrap_or(defaults.durability),
+            limits: limit_settings::read(&file.limits)?,
+            history: history_settings::read(file.history)?,
+            window: WindowSettings {
+                theme: word("theme", &file.window.theme, &THEMES)?.map_or(defaults.window.theme, str::to_owned),
+                density: word("density", &file.window.density, &DENSITIES)?
+                    .map_or(defaults.window.density, str::to_owned),
             },
-            port: parsed.port.unwrap_or(defaults.port),
-            durability: match parsed.durability {
-                Some(DurabilityName::PowerLoss) | None => Durability::PowerLoss,
-                Some(DurabilityName::Crash) => Durability::Crash,
-                Some(DurabilityName::None) => Durability::None,
-            },
-            limits,
-            history,
-            window: parsed.window,
         })
     }
 
     /// Remembers who may connect.
     ///
     /// # Errors
-    /// Where the file can't be read or written.
+    /// Where the file has something wrong, or can't be read or written; it then is as it was.
     pub fn remember_access(data_directory: &Path, access: Access) -> Result<(), SettingsError> {
-        let name = match access {
-            Access::ThisComputer => "this-computer",
-            Access::Anyone => "anyone",
-        };
-        edit(data_directory, |document| document["access"] = value(name))
+        let name = ACCESS.iter().find(|(_, named)| *named == access).map_or("", |(name, _)| name);
+        SettingsFile::of(data_directory).change(
+            |document, before| {
+                if before.access != access {
+                    set(document.as_table_mut(), "access", name);
+                }
+            },
+            |after| after.access == access,
+        )
     }
 
     /// Remembers what the user set about the window.
     ///
     /// # Errors
-    /// Where the file can't be read or written.
-    pub fn remember_window(data_directory: &Path, window: &WindowSettings) -> Result<(), SettingsError> {
-        edit(data_directory, |document| {
-            let table = document.entry("window").or_insert_with(|| Item::Table(Table::new()));
-            table["theme"] = value(&window.theme);
-            table["density"] = value(&window.density);
-        })
+    /// As [`Self::remember_access`].
+    pub fn remember_window(data_directory: &Path, wanted: &WindowSettings) -> Result<(), SettingsError> {
+        SettingsFile::of(data_directory).change(
+            |document, before| {
+                let WindowSettings { theme, density } = &before.window;
+                for (key, old, new) in [("theme", theme, &wanted.theme), ("density", density, &wanted.density)] {
+                    if old != new {
+                        set(table(document, "window"), key, new);
+                    }
+                }
+            },
+            |after| after.window == *wanted,
+        )
+    }
+
+    /// Remembers what is kept for how long. How many events are kept has no setting.
+    ///
+    /// # Errors
+    /// As [`Self::remember_access`], and where a rule is none, such as one for a Shared Subscription.
+    pub fn remember_keeping(data_directory: &Path, wanted: &Keeping) -> Result<(), SettingsError> {
+        SettingsFile::of(data_directory).change(
+            |document, before| history_edit::write(document, &before.history.keeping, wanted),
+            |after| {
+                after.history.keeping == Keeping { events: after.history.keeping.events, ..wanted.clone() }
+                    && after.history.keeping.events.age == wanted.events.age
+            },
+        )
+    }
+}
+
+/// One of a few words.
+fn word<T: Copy>(name: &str, value: &Option<Spanned<Value>>, words: &[(&str, T)]) -> Result<Option<T>, Fault> {
+    let Some(value) = value else { return Ok(None) };
+    let found = words.iter().find(|(word, _)| value.get_ref().as_str() == Some(word));
+    found.map(|&(_, meaning)| Some(meaning)).ok_or_else(|| {
+        let quoted: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        let choice =
+            quoted.split_last().map_or_else(String::new, |(last, rest)| format!("{} or {last}", rest.join(", ")));
+        Fault { span: value.span(), problem: format!("{name} can't be {}: write {choice}", value.get_ref()) }
+    })
+}
+
+fn port(value: &Option<Spanned<Value>>) -> Result<Option<u16>, Fault> {
+    let Some(value) = value else { return Ok(None) };
+    match value.get_ref().as_integer().and_then(|number| u16::try_from(number).ok()) {
+        Some(port) if port > 0 => Ok(Some(port)),
+        _ => {
+            let problem =
+                format!("port can't be {}: write a whole number from 1 to 65535 (default 1883)", value.get_ref());
+            Err(Fault { span: value.span(), problem })
+        }
     }
 }
 
@@ -173,41 +206,12 @@ pub fn default_data_directory() -> PathBuf {
         .map_or_else(|| PathBuf::from("nightjar-data"), |directories| directories.data_dir().to_owned())
 }
 
-/// Changes the file as a whole or not at all.
-fn edit(data_directory: &Path, change: impl FnOnce(&mut DocumentMut)) -> Result<(), SettingsError> {
-    let file = data_directory.join(FILE);
-    let text = match fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(source) if source.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(source) => return Err(SettingsError::Unreadable { file, source }),
-    };
-    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| SettingsError::Invalid {
-        file: file.clone(),
-        line: 1,
-        problem: error.message().to_owned(),
-    })?;
-    change(&mut document);
-    write_whole(&file, &document.to_string()).map_err(|source| SettingsError::Unwritable { file, source })
-}
-
-fn write_whole(file: &Path, text: &str) -> io::Result<()> {
-    let new = file.with_extension("toml.new");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut written = options.open(&new)?;
-    written.write_all(text.as_bytes())?;
-    written.sync_all()?;
-    fs::rename(new, file)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn load(text: &str) -> Result<Settings, SettingsError> {
-        Settings::parse(text, Path::new(FILE))
+        Settings::parse(text, Path::new("nightjar.toml"))
     }
 
     #[test]
@@ -218,34 +222,58 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_names_its_line() {
-        for (text, line) in [
-            ("port = 1883\naccess = \"everyone\"\n", 2),
-            ("port = 70000", 1),
-            ("\n\nprot = 1883", 3),
-            ("durability = \"none\"\n[window]\ncolour = 1\n", 3),
-            ("access = ", 1),
-            ("port = 1883\n\n[limits]\n# as large as it gets\nmaximum-packet-size = \"2 XB\"\n", 5),
-            ("[limits]\nreceive-maximum = 5\nmaximum-conections = 5\n", 3),
-        ] {
+    fn all_of_a_file_is_read() {
+        let text = "access = \"anyone\"\nport = 1884\ndurability = \"none\"\n[limits]\nreceive-maximum = 5\n\
+                    [history]\nfile = \"1 GB\"\n[window]\ntheme = \"dark\"\ndensity = \"compact\"\n";
+        for text in [text.to_owned(), text.replace('\n', "\r\n"), format!("\u{feff}{text}")] {
+            let read = load(&text).unwrap();
+            assert_eq!((read.access, read.port, read.durability), (Access::Anyone, 1884, Durability::None));
+            assert_eq!((read.limits.receive_maximum, read.history.keeping.file), (5, Some(1_000_000_000)));
+            assert_eq!((&*read.window.theme, &*read.window.density), ("dark", "compact"));
+        }
+    }
+
+    /// Wrong files: the line, and the beginning and the end of what is said.
+    const WRONG: &[(&str, usize, &str, &str)] = &[
+        ("port = 1883\naccess = \"everyone\"\n", 2, "access can't be \"everyone\"", "\"this-computer\" or \"anyone\""),
+        ("access = true", 1, "access can't be true", "write \"this-computer\" or \"anyone\""),
+        ("port = 70000", 1, "port can't be 70000", "from 1 to 65535 (default 1883)"),
+        ("port = 0", 1, "port can't be 0", "from 1 to 65535 (default 1883)"),
+        ("port = \"1883\"", 1, "port can't be \"1883\"", "from 1 to 65535 (default 1883)"),
+        ("\n\nprot = 1883", 3, "there is no setting prot here", "access, port, durability, limits, history or window"),
+        ("durability = \"none\"\n[window]\ncolour = 1\n", 3, "there is no setting colour here", "theme or density"),
+        ("[window]\ntheme = \"drak\"", 2, "theme can't be \"drak\"", "\"system\", \"light\" or \"dark\""),
+        ("access = ", 1, "the line can't be read", "correct it, or put # before it"),
+        ("port = 1883\nport = 1884", 2, "the line can't be read", "correct it, or put # before it"),
+        ("[window\n", 1, "the line can't be read", "correct it, or put # before it"),
+        ("limits = 5", 1, "limits can't be 5", "write it as [limits], with its settings in the lines below"),
+        ("history = \"all\"", 1, "history can't be \"all\"", "[history], with its settings in the lines below"),
+        (
+            "[history]\nrules = 5",
+            2,
+            "rules can't be 5",
+            "write it as [[history.rules]], with its settings in the lines below",
+        ),
+        ("[[history.rules]]\nkeep = \"1 d\"", 1, "filter is missing", "give the rule one"),
+        ("[history]\nkeep = 30", 2, "keep can't be 30", "or \"for ever\""),
+        (
+            "port = 1883\n\n[limits]\n# as large as it gets\nmaximum-packet-size = \"2 XB\"\n",
+            5,
+            "maximum-packet-size can't be \"2 XB\"",
+            "(default \"2 MB\")",
+        ),
+        ("[limits]\nreceive-maximum = 5\nmaximum-conections = 5\n", 3, "[limits] has no setting", "in the README"),
+    ];
+
+    #[test]
+    fn a_wrong_file_names_line_field_and_cure() {
+        for &(text, line, what, cure) in WRONG {
             let Err(SettingsError::Invalid { line: found, problem, .. }) = load(text) else {
                 panic!("{text:?} was accepted");
             };
             assert_eq!(found, line, "{text:?}: {problem}");
+            let (said, how) = problem.rsplit_once(": ").unwrap_or_else(|| panic!("{text:?}: {problem} has no cure"));
+            assert!(said.starts_with(what) && how.contains(cure), "{text:?}: {problem}");
         }
-    }
-
-    #[test]
-    fn what_is_remembered_is_read_back_and_comments_stay() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join(FILE);
-        fs::write(&file, "# the port of the old broker\nport = 1884 # do not change\n").unwrap();
-        Settings::remember_access(directory.path(), Access::Anyone).unwrap();
-        let window = WindowSettings { theme: "dark".to_owned(), ..WindowSettings::default() };
-        Settings::remember_window(directory.path(), &window).unwrap();
-        let expected = Settings { access: Access::Anyone, port: 1884, window, ..Settings::default() };
-        assert_eq!(Settings::load(directory.path()).unwrap(), expected);
-        let text = fs::read_to_string(&file).unwrap();
-        assert!(text.contains("# the port of the old broker") && text.contains("# do not change"), "{text}");
     }
 }

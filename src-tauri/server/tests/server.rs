@@ -6,8 +6,9 @@ use std::path::Path;
 
 use bytes::Bytes;
 use nightjar_broker::{Access, ClientIdentifier, OwnMessage};
-use nightjar_mqtt::{QoS, TopicName};
-use nightjar_server::{Server, Settings, StartError, StartOptions};
+use nightjar_mqtt::{QoS, TopicFilter, TopicName};
+use nightjar_server::{Server, Settings, SettingsError, StartError, StartOptions};
+use nightjar_store::{Keep, Keeping, KeepingRule};
 
 fn options(directory: &Path, listen: Option<SocketAddr>) -> StartOptions {
     StartOptions {
@@ -94,5 +95,42 @@ async fn retained_messages_outlive_the_server_and_cleared_ones_do_not() {
     let kept = server.broker().retained(&TopicName::new("a").unwrap()).unwrap();
     assert_eq!((&kept.payload[..], &*kept.publisher), (&b"1"[..], "owner"));
     assert_eq!(server.broker().retained(&TopicName::new("b").unwrap()), None);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_changes_at_once_and_is_remembered() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("nightjar.toml");
+    std::fs::write(&file, "# mine\n[history]\nfile = \"1 GB\" # enough\n").unwrap();
+    let server = Server::start(options(directory.path(), any_port())).await.unwrap();
+    let before = server.store().keeping();
+    assert_eq!(before.file, Some(1_000_000_000));
+    let rule = KeepingRule { filter: TopicFilter::new("noise/#").unwrap(), keep: Keep::Nothing };
+    let wanted = Keeping { rules: vec![rule], file: None, ..(*before).clone() };
+    server.set_keeping(wanted.clone()).unwrap();
+    assert_eq!(*server.store().keeping(), wanted);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("# mine\n[history]\nfile = \"unlimited\" # enough\n"), "{text}");
+
+    // A wrong file stays as it is, and so do the rules.
+    std::fs::write(&file, "port = \"none\"").unwrap();
+    let error = server.set_keeping(Keeping::everything()).unwrap_err();
+    assert!(matches!(error, SettingsError::Invalid { line: 1, .. }), "{error}");
+    assert_eq!(*server.store().keeping(), wanted);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "port = \"none\"");
+
+    // Where nothing can be written, they hold until the end.
+    std::fs::write(&file, &text).unwrap();
+    let mut permissions = std::fs::metadata(&file).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&file, permissions).unwrap();
+    let all = Keeping { events: wanted.events, ..Keeping::everything() };
+    assert!(matches!(server.set_keeping(all.clone()).unwrap_err(), SettingsError::Unwritable { .. }));
+    assert_eq!(*server.store().keeping(), all);
+    server.stop().await;
+
+    let server = Server::start(options(directory.path(), any_port())).await.unwrap();
+    assert_eq!(*server.store().keeping(), wanted);
     server.stop().await;
 }

@@ -36,7 +36,7 @@ pub use history::{
     SeriesQuery, StoredEvent, StoredMessage, TopicMessages,
 };
 pub use json::{JsonCondition, JsonPath, JsonPathError};
-pub use keeping::{Bounds, Keep, Keeping, KeepingRule};
+pub use keeping::{Bounds, Forecast, Keep, Keeping, KeepingRule, Pruning, RuleForecast};
 pub use moment::parse_time;
 pub use open::Kept;
 pub use options::{Durability, OnOverload, Options, UnknownDurability, UnknownOnOverload};

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use nightjar_broker::{Journal, Page, PageQuery, Progress, QueueUnreadable, Record, Sequence, SessionNumber};
+use nightjar_broker::{
+    Journal, Page, PageQuery, Progress, QueueUnreadable, Record, Sequence, SessionNumber, Timestamp,
+};
 use parking_lot::Mutex;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
 
 use crate::Options;
 use crate::checkpoint::{self, Checkpoints};
 use crate::directory::{Directory, SetAside};
-use crate::error::{OpenError, Unkept, is_damage};
-use crate::keeping::{self, Keeper, Keeping, Orders};
+use crate::error::{OpenError, ReadError, Unkept, is_damage};
+use crate::keeping::{self, Keeper, Keeping, Orders, Pruning};
 use crate::open::{self, Database, Kept};
 use crate::postings::{Postings, Tail};
 use crate::queue::Queue;
@@ -184,6 +186,24 @@ impl Store {
         self.shared.wants_all.store(self.shared.topics.watched || rules.records_any(), Ordering::Relaxed);
         self.shared.keeper.set_rules(rules);
         self.shared.queue.poke();
+    }
+
+    /// What the rules are letting go of.
+    pub fn pruning(&self) -> Pruning {
+        self.shared.keeper.pruning()
+    }
+
+    /// Whether the history is in memory only.
+    pub fn is_in_memory(&self) -> bool {
+        self.shared.directory.is_none()
+    }
+
+    /// When the oldest message of the history came; `None` where there is none.
+    pub fn oldest(&self) -> Result<Option<Timestamp>, ReadError> {
+        let reader = self.shared.readers.reader()?;
+        let mut select = reader.prepare_cached("SELECT time_us FROM message ORDER BY id LIMIT 1")?;
+        let time_us: Option<i64> = select.query_row((), |row| row.get(0)).optional()?;
+        Ok(time_us.map(Timestamp::from_micros))
     }
 
     /// Deletes what the rules let go of now, rather than within half a minute, and waits until that is done.

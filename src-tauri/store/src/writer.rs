@@ -283,6 +283,7 @@ impl Writer {
         let count = lost.iter().map(|(_, count)| count).sum();
         shared.topics.forget(&lost);
         shared.lose_messages(count, self.ledger.extent()?.first);
+        shared.keeper.deleted(count);
         // A deleted message costs the log about what an inserted one does.
         shared.checkpoints.committed((count + 64) * 256);
         Ok(())

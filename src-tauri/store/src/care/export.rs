@@ -1,5 +1,5 @@
 use std::io::{BufWriter, Write};
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ use super::json_lines::Line;
 use super::new_file::NewFile;
 use super::{Archive, CareError};
 use crate::history::{Stop, Visitor, Walk, read_all, retained_at};
-use crate::{Search, StoredMessage, moment};
+use crate::{Search, SearchHandle, StoredMessage, moment};
 
 /// How messages are written to a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,10 +51,7 @@ impl Archive {
         out: &mut impl Write,
         go_on: impl FnMut(f64) -> bool,
     ) -> Result<u64, CareError> {
-        if format == ExportFormat::Csv {
-            let names = ["time", "topic", "client", "qos", "retain", "size", "payload", "payload_base64"];
-            write_row(out, names).map_err(CareError::Output)?;
-        }
+        write_head(format, out)?;
         let mut exporter = Exporter { archive: self, format, out, go_on, ids: Vec::new(), written: 0, failed: None };
         let ids = self.extent.first..=self.extent.last;
         let walked = match search.retained_at {
@@ -102,6 +99,40 @@ impl Archive {
     }
 }
 
+impl SearchHandle {
+    /// Writes messages that the search has found, by their positions in its order. One that is no longer in the history is
+    /// left out. `go_on` is told how far it is, from 0 to 1, and says whether to go on. Returns how many there were.
+    ///
+    /// # Errors
+    /// Where the history can't be read, the output can't be written, or `go_on` said no.
+    pub fn export(
+        &self,
+        positions: &[Range<u64>],
+        format: ExportFormat,
+        out: &mut impl Write,
+        mut go_on: impl FnMut(f64) -> bool,
+    ) -> Result<u64, CareError> {
+        write_head(format, out)?;
+        let all: u64 = positions.iter().map(|range| range.end.saturating_sub(range.start)).sum();
+        let (mut passed, mut written) = (0, 0);
+        for range in positions {
+            for first in range.clone().step_by(CHUNK) {
+                let count = (range.end - first).min(CHUNK as u64);
+                for message in self.rows(first, count as usize, usize::MAX)? {
+                    write_message(format, out, &message)?;
+                    written += 1;
+                }
+                passed += count;
+                if !go_on(passed as f64 / all as f64) {
+                    return Err(CareError::Stopped);
+                }
+            }
+        }
+        out.flush().map_err(CareError::Output)?;
+        Ok(written)
+    }
+}
+
 struct Exporter<'a, W, G> {
     archive: &'a Archive,
     format: ExportFormat,
@@ -126,14 +157,7 @@ impl<W: Write, G: FnMut(f64) -> bool> Exporter<'_, W, G> {
 
     fn write(&mut self) -> Result<(), CareError> {
         for message in read_all(&self.archive.connection, &self.ids, usize::MAX)? {
-            match self.format {
-                ExportFormat::JsonLines => {
-                    serde_json::to_writer(&mut *self.out, &Line::of(&message))
-                        .map_err(|error| CareError::Output(error.into()))?;
-                    self.out.write_all(b"\n").map_err(CareError::Output)?;
-                }
-                ExportFormat::Csv => write_csv(self.out, &message).map_err(CareError::Output)?,
-            }
+            write_message(self.format, self.out, &message)?;
             self.written += 1;
         }
         self.ids.clear();
@@ -159,6 +183,25 @@ impl<W: Write, G: FnMut(f64) -> bool> Visitor for Exporter<'_, W, G> {
 
     fn is_at(&mut self, share: f64) -> Result<(), Stop> {
         if (self.go_on)(share) { Ok(()) } else { Err(Stop::Cancelled) }
+    }
+}
+
+/// What comes before the first message.
+fn write_head(format: ExportFormat, out: &mut impl Write) -> Result<(), CareError> {
+    if format == ExportFormat::Csv {
+        let names = ["time", "topic", "client", "qos", "retain", "size", "payload", "payload_base64"];
+        write_row(out, names).map_err(CareError::Output)?;
+    }
+    Ok(())
+}
+
+fn write_message(format: ExportFormat, out: &mut impl Write, message: &StoredMessage) -> Result<(), CareError> {
+    match format {
+        ExportFormat::JsonLines => {
+            serde_json::to_writer(&mut *out, &Line::of(message)).map_err(|error| CareError::Output(error.into()))?;
+            out.write_all(b"\n").map_err(CareError::Output)
+        }
+        ExportFormat::Csv => write_csv(out, message).map_err(CareError::Output),
     }
 }
 

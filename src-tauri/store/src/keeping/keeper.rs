@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nightjar_broker::Timestamp;
 use nightjar_mqtt::TopicName;
 use parking_lot::{Condvar, Mutex};
-use rusqlite::{Connection, OptionalExtension};
 
+use super::cuts::{beyond_bytes, cut, older_than, pages};
 use super::forget::steps;
 use super::{Bounds, Keep, Keeping, Order};
 use crate::moment;
 use crate::postings::{Owner, SEGMENT, segment_of, segments};
-use crate::schema::BLOCK;
 use crate::store::Shared;
 
 /// How often the rules are looked at.
@@ -37,6 +37,20 @@ struct State {
     asked: u64,
     answered: u64,
     closed: bool,
+    pruning: Pruning,
+}
+
+/// What the keeping rules are letting go of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruning {
+    /// Messages are being deleted.
+    pub at_work: bool,
+    /// Messages deleted so far or, where none are being deleted, the last time that any were.
+    pub deleted: u64,
+    /// When that ended.
+    pub ended: Option<Timestamp>,
+    /// Why the rules could not be applied at the last attempt.
+    pub failed: Option<String>,
 }
 
 impl Keeper {
@@ -72,6 +86,28 @@ impl Keeper {
         self.changed.notify_all();
     }
 
+    pub(crate) fn pruning(&self) -> Pruning {
+        self.state.lock().pruning.clone()
+    }
+
+    /// The writer has deleted messages.
+    pub(crate) fn deleted(&self, messages: u64) {
+        let Pruning { at_work, deleted, .. } = &mut self.state.lock().pruning;
+        if messages > 0 {
+            *deleted = if *at_work { *deleted } else { 0 } + messages;
+            *at_work = true;
+        }
+    }
+
+    fn ended(&self, outcome: rusqlite::Result<()>) {
+        let pruning = &mut self.state.lock().pruning;
+        if pruning.at_work {
+            pruning.at_work = false;
+            pruning.ended = Some(moment::now());
+        }
+        pruning.failed = outcome.err().map(|error| error.to_string());
+    }
+
     /// Waits for the next look; `None` once closed.
     fn wait(&self) -> Option<(Arc<Keeping>, u64)> {
         let mut state = self.state.lock();
@@ -91,9 +127,11 @@ impl Keeper {
 pub(crate) fn start(shared: Arc<Shared>) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("keeping".to_owned()).spawn(move || {
         while let Some((rules, asked)) = shared.keeper.wait() {
-            if let Err(error) = (Look { shared: &shared, rules: &rules }).run() {
+            let outcome = Look { shared: &shared, rules: &rules }.run();
+            if let Err(error) = &outcome {
                 tracing::debug!(%error, "the keeping rules were not applied");
             }
+            shared.keeper.ended(outcome);
             shared.keeper.answer(asked);
         }
     })
@@ -109,7 +147,7 @@ impl Look<'_> {
     fn run(&self) -> rusqlite::Result<()> {
         if let Some(age) = self.rules.longest() {
             let reader = self.shared.readers.reader()?;
-            let through = self.older_than(&reader, age)?;
+            let through = older_than(self.shared, &reader, age)?;
             drop(reader);
             self.forget_through(through);
         }
@@ -123,31 +161,6 @@ impl Look<'_> {
 
     fn carry_out(&self, order: Order) -> bool {
         self.shared.orders.carry_out(order, || self.shared.queue.poke())
-    }
-
-    /// The last message of the oldest that are all older than that; what is older but came after younger ones, because
-    /// the clock was set, stays with them.
-    fn older_than(&self, reader: &Connection, age: Duration) -> rusqlite::Result<i64> {
-        let cut = cut(age);
-        let (first, last) = self.shared.extent();
-        let mut through = first - 1;
-        let mut select =
-            reader.prepare_cached("SELECT number, latest_us FROM block WHERE number >= ?1 ORDER BY number")?;
-        let mut rows = select.query([first.div_euclid(BLOCK)])?;
-        while let Some(row) = rows.next()? {
-            let (number, latest): (i64, i64) = row.try_into()?;
-            if latest >= cut {
-                break;
-            }
-            through = number * BLOCK + BLOCK - 1;
-        }
-        // Within the block that is not old as a whole, one by one.
-        let mut select = reader.prepare_cached(
-            "SELECT id FROM message WHERE id > ?1 AND id <= ?2 AND time_us >= ?3 ORDER BY id LIMIT 1",
-        )?;
-        let end = last.min(through + BLOCK);
-        let young: Option<i64> = select.query_row((through, end, cut), |row| row.get(0)).optional()?;
-        Ok(young.map_or(end, |young| young - 1))
     }
 
     fn forget_through(&self, through: i64) {
@@ -208,7 +221,7 @@ impl Look<'_> {
     fn apply(&self, bounds: Bounds, topics: &[i64]) -> rusqlite::Result<()> {
         if let Some(age) = bounds.age.filter(|_| bounds.age != self.rules.longest()) {
             let reader = self.shared.readers.reader()?;
-            let through = self.older_than(&reader, age)?;
+            let through = older_than(self.shared, &reader, age)?;
             drop(reader);
             for &topic in topics {
                 self.forget_of_topic(topic, through)?;
@@ -229,36 +242,12 @@ impl Look<'_> {
             }
         }
         if let Some(bytes) = bounds.bytes {
-            let through = self.beyond_bytes(topics, bytes)?;
+            let through = beyond_bytes(self.shared, topics, bytes, None)?.unwrap_or(0);
             for &topic in topics {
                 self.forget_of_topic(topic, through)?;
             }
         }
         Ok(())
-    }
-
-    /// The newest message of the topics at which they have more bytes than that, counted from the newest on; 0 where they
-    /// have no more.
-    fn beyond_bytes(&self, topics: &[i64], bytes: u64) -> rusqlite::Result<i64> {
-        let (first, last) = self.shared.extent();
-        let reader = self.shared.readers.reader()?;
-        let mut select = reader.prepare_cached("SELECT length(payload) FROM message WHERE id = ?1")?;
-        let mut sum = 0;
-        let mut ids = Vec::new();
-        for window in segments(&(first..=last)).rev() {
-            ids.clear();
-            for &topic in topics {
-                self.shared.postings(&reader).collect(Owner::Topic(topic), &window, &mut ids)?;
-            }
-            ids.sort_unstable();
-            for &id in ids.iter().rev() {
-                sum += select.query_row([id], |row| row.get::<_, u64>(0)).optional()?.unwrap_or(0);
-                if sum > bytes {
-                    return Ok(id);
-                }
-            }
-        }
-        Ok(0)
     }
 
     /// Deletes a topic's messages up to and with that id.
@@ -326,16 +315,4 @@ impl Look<'_> {
             }
         }
     }
-}
-
-fn cut(age: Duration) -> i64 {
-    moment::now().micros().saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX))
-}
-
-/// Bytes in use, and free pages.
-fn pages(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
-    let pragma =
-        |name: &str| -> rusqlite::Result<u64> { connection.query_row(&format!("PRAGMA {name}"), (), |row| row.get(0)) };
-    let free = pragma("freelist_count")?;
-    Ok(((pragma("page_count")? - free) * pragma("page_size")?, free))
 }

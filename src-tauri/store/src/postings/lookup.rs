@@ -37,6 +37,27 @@ impl<'a> Postings<'a> {
         Self { connection, tail }
     }
 
+    /// Shows each topic that has messages in `ids`, which must be within one segment, and how many; some topics more than
+    /// once.
+    pub(crate) fn each_topic(&self, ids: &RangeInclusive<i64>, mut show: impl FnMut(i64, u64)) -> rusqlite::Result<()> {
+        let in_tail = self.tail.look(ids, |entries| {
+            entries.iter().filter(|entry| !entry.is_missing()).for_each(|entry| show(entry.topic, 1));
+        });
+        if in_tail.is_some() {
+            return Ok(());
+        }
+        let segment = segment_of(*ids.start());
+        let mut select =
+            self.connection.prepare_cached("SELECT topic_id, ids FROM topic_posting WHERE segment = ?1")?;
+        let mut rows = select.query([segment])?;
+        while let Some(row) = rows.next()? {
+            let list = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let listed = decode(list).filter(|offset| ids.contains(&(segment * SEGMENT + offset)));
+            show(row.get(0)?, listed.count() as u64);
+        }
+        Ok(())
+    }
+
     /// Appends the ids of an owner's messages that lie in `ids`, which must be within one segment; ascending.
     pub(crate) fn collect(&self, owner: Owner, ids: &RangeInclusive<i64>, out: &mut Vec<i64>) -> rusqlite::Result<()> {
         let in_tail = self.tail.look(ids, |entries| {

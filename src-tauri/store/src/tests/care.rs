@@ -6,7 +6,7 @@ use nightjar_mqtt::{PublishProperties, TopicFilter};
 
 use super::*;
 use crate::postings::SEGMENT;
-use crate::{Archive, CareError, ExportFormat, SqlValue};
+use crate::{Archive, CareError, ExportFormat, SqlValue, StoredMessage};
 
 fn filled(directory: &Path) -> Arc<Store> {
     let store = open(directory).store;
@@ -134,6 +134,35 @@ fn a_selection_is_exported_as_a_table() {
     assert_eq!(table("lamp"), format!("{names}{lamp}"));
     assert_eq!(table("raw"), format!("{names}2026-01-01T00:00:01.500000Z,raw,sensor,1,0,2,,/wA=\n"));
     assert_eq!(table("nothing"), names);
+}
+
+#[test]
+fn what_a_search_found_is_exported_by_position() {
+    let directory = tempfile::tempdir().unwrap();
+    for store in [filled(directory.path()), in_memory()] {
+        if store.is_in_memory() {
+            keep(&store, (0..SEGMENT).map(|number| record(message("t/0", &number.to_string()))));
+        }
+        let handle = finished(&store, Search { filter: TopicFilter::new("t/0").ok(), ..Search::default() });
+        let found = handle.progress().found;
+        let (mut out, mut shares) = (Vec::new(), Vec::new());
+        let positions = [1..3, 10..11, found - 600..found + 5];
+        let written = handle.export(&positions, ExportFormat::Csv, &mut out, |share| {
+            shares.push(share);
+            true
+        });
+        assert_eq!(written.unwrap(), 2 + 1 + 600);
+        let text = String::from_utf8(out).unwrap();
+        let rows = handle.rows(0, usize::MAX, usize::MAX).unwrap();
+        let picked = rows[1..3].iter().chain(&rows[10..11]).chain(&rows[rows.len() - 600..]);
+        let payload = |row: &StoredMessage| String::from_utf8(row.payload.to_vec()).unwrap();
+        let expected: Vec<String> = picked.map(payload).collect();
+        let found: Vec<_> = text.lines().skip(1).map(|line| line.split(',').nth(6).unwrap()).collect();
+        assert_eq!(found, expected);
+        assert!(shares.is_sorted() && shares.last() == Some(&1.0), "{shares:?}");
+        let stopped = handle.export(&[0..600], ExportFormat::JsonLines, &mut Vec::new(), |share| share < 0.5);
+        assert!(matches!(stopped, Err(CareError::Stopped)));
+    }
 }
 
 #[test]

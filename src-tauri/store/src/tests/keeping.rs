@@ -5,7 +5,7 @@ use nightjar_mqtt::TopicFilter;
 use super::*;
 use crate::postings::SEGMENT;
 use crate::queue::Queue;
-use crate::{Bounds, Keep, KeepingRule, OnOverload, moment};
+use crate::{Bounds, Keep, KeepingRule, OnOverload, Pruning, RuleForecast, moment};
 
 const NO_BOUND: Bounds = Bounds { age: None, messages: None, bytes: None };
 
@@ -202,4 +202,69 @@ fn history_is_skipped_where_publishers_are_not_to_wait() {
     assert_eq!(gap.messages as usize + taken.records.len(), 501);
     assert_eq!((gap.to, gap.reason.as_str()), (at(499.0), "the disk was slower than the traffic"));
     assert!(matches!(taken.records.last(), Some(Record::Message { message, .. }) if &message.topic[..] == "loud"));
+}
+
+#[test]
+fn what_rules_would_let_go_of_is_what_they_let_go_of() {
+    let store = in_memory();
+    let count = 2 * SEGMENT + 300;
+    let topic = |id: i64| ["log/a", "log/b", "state", "other", "noise"][(id * 7 % 5) as usize];
+    for part in (1..=count).collect::<Vec<_>>().chunks(1_000) {
+        let records = part.iter().map(|&id| {
+            let message = message(topic(id), "12345");
+            record(if id <= SEGMENT { message } else { now(message) })
+        });
+        keep(&store, records);
+    }
+    assert_eq!(store.oldest().unwrap(), Some(message("a", "").received));
+    let all = store.statistics().messages;
+    let hour = Duration::from_secs(3_600);
+    for (rules, otherwise) in [
+        (vec![], Keep::Within(NO_BOUND)),
+        (vec![rule("noise", Keep::Nothing), rule("log/#", Keep::for_age(hour))], Keep::Within(NO_BOUND)),
+        (
+            vec![
+                rule("log/+", Keep::Within(Bounds { messages: Some(10), age: Some(hour), ..NO_BOUND })),
+                rule("log/#", Keep::Nothing),
+                rule("state", Keep::Within(Bounds { bytes: Some(5 * 700), ..NO_BOUND })),
+            ],
+            Keep::for_age(hour),
+        ),
+    ] {
+        let keeping = Keeping { rules, otherwise, ..Keeping::everything() };
+        let before = store.statistics().messages;
+        let forecast = store.forecast(&keeping).unwrap();
+        assert_eq!(forecast.rules.len(), keeping.rules.len() + 1);
+        assert_eq!(forecast.rules.iter().map(|rule| rule.messages).sum::<u64>(), before);
+        assert!(forecast.rules.iter().all(|rule| !rule.maybe_more) && forecast.beyond_file == 0);
+        store.set_keeping(keeping);
+        store.keep_to_rules();
+        let lost = before - store.statistics().messages;
+        assert_eq!(forecast.rules.iter().map(|rule| rule.lost).sum::<u64>(), lost, "{forecast:?}");
+        let Pruning { at_work, deleted, ended, failed } = store.pruning();
+        assert_eq!((at_work, deleted, ended.is_some(), failed), (false, lost, lost > 0, None));
+    }
+    assert!(store.statistics().messages < all);
+    let shadowed =
+        Keeping { rules: vec![rule("#", Keep::Nothing), rule("state", Keep::Nothing)], ..Keeping::everything() };
+    let forecast = store.forecast(&shadowed).unwrap();
+    assert_eq!([forecast.rules[1], forecast.rules[2]], [RuleForecast::default(); 2], "the first rule has all topics");
+}
+
+#[test]
+fn a_file_that_is_too_large_foretells_about_how_much_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    let payload = "x".repeat(4_000);
+    for _ in 0..10 {
+        keep(&store, (0..500).map(|_| record(now(message("a", &payload)))));
+    }
+    let keeping = Keeping { file: Some(8_000_000), ..Keeping::everything() };
+    let forecast = store.forecast(&keeping).unwrap().beyond_file;
+    store.set_keeping(keeping);
+    store.keep_to_rules();
+    let lost = 5_000 - store.statistics().messages;
+    // Whole steps of a thousand go.
+    assert!(forecast > 2_000 && lost.abs_diff(forecast) < 1_100, "{forecast} were foretold, {lost} went");
+    store.close().unwrap();
 }
