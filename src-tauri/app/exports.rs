@@ -1,16 +1,18 @@
 //! The history written to a file: in the background, with progress, and whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use nightjar_store::{Archive, CareError, Search};
+use nightjar_server::Server;
+use nightjar_store::{Archive, CareError, Search, SearchHandle};
 use parking_lot::Mutex;
 
-use crate::searches::search_of;
-use crate::wire::{ExportFormat, Fault, HistoryExport, HistoryQuery};
+use crate::searches::{Searches, search_of};
+use crate::wire::{ExportFormat, Fault, HistoryExport, HistoryPick, HistoryQuery};
 
 const WHAT: &str = "The messages were not exported";
 
@@ -29,19 +31,106 @@ struct Export {
     outcome: Mutex<Option<Result<u64, CareError>>>,
 }
 
-impl Exports {
-    /// Begins to write what a query finds in the journal of a data directory.
+/// What is to be written.
+#[derive(Debug)]
+pub enum Source {
+    /// All that a search finds in the journal of a data directory, also what came since it was asked for.
+    Found { directory: PathBuf, search: Box<Search> },
+    /// Some of what a search has found.
+    Picked { handle: Arc<SearchHandle>, positions: Vec<Range<u64>> },
+}
+
+impl Source {
+    /// All that a query finds.
     ///
     /// # Errors
-    /// Where another export runs, the query is not valid, or the file is there already or can't be made.
+    /// Where the query is not valid, or there is no file to read.
+    pub fn query(server: &Server, query: &HistoryQuery) -> Result<Self, Fault> {
+        if server.store().is_in_memory() {
+            let action = "Select messages in the list and export or copy those; to have a history on the disk, set durability \
+                          to \"crash\" or \"power-loss\" in nightjar.toml and start Nightjar again";
+            return Err(Fault::new(WHAT, "The history is in memory only, for durability is \"none\"", action));
+        }
+        let search = Box::new(search_of(query)?);
+        Ok(Self::Found { directory: server.data_directory().to_owned(), search })
+    }
+
+    /// Some of what a search has found.
+    ///
+    /// # Errors
+    /// Where the search is closed.
+    pub fn picked(searches: &Searches, picked: &HistoryPick) -> Result<Self, Fault> {
+        let (handle, positions) = searches.picked(picked)?;
+        Ok(Self::Picked { handle, positions })
+    }
+
+    fn write(
+        &self,
+        format: ExportFormat,
+        out: &mut impl Write,
+        go_on: impl FnMut(f64) -> bool,
+    ) -> Result<u64, CareError> {
+        match self {
+            Self::Found { directory, search } => Archive::open(directory)?.export(search, format.into(), out, go_on),
+            Self::Picked { handle, positions } => handle.export(positions, format.into(), out, go_on),
+        }
+    }
+}
+
+/// Messages as JSON Lines, and how many there were.
+///
+/// # Errors
+/// Where the search is closed, the history can't be read, or they are too many for a clipboard.
+pub fn lines(searches: &Searches, picked: &HistoryPick) -> Result<(String, u64), Fault> {
+    const WHAT: &str = "The messages were not copied";
+    let source = Source::picked(searches, picked)?;
+    let mut out = Bounded { bytes: Vec::new(), most: MOST_COPIED };
+    match source.write(ExportFormat::JsonLines, &mut out, |_| true) {
+        Ok(count) => Ok((String::from_utf8_lossy(&out.bytes).into_owned(), count)),
+        Err(CareError::Output(_)) => {
+            let why = format!("They are more than {} MB", MOST_COPIED / 1_000_000);
+            Err(Fault::new(WHAT, why, "Select fewer, or export them to a file"))
+        }
+        Err(error) => Err(Fault::new(WHAT, error, "Search again, and copy them then")),
+    }
+}
+
+/// Bytes that are copied at once: what a text editor still takes.
+const MOST_COPIED: usize = 16_000_000;
+
+/// Takes so many bytes and no more.
+#[derive(Debug)]
+struct Bounded {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Exports {
+    /// Begins to write to a file.
+    ///
+    /// # Errors
+    /// Where another export runs, or the file can't be made, or is there already and is not to be replaced.
     pub fn begin(
         &self,
-        data_directory: &Path,
-        query: &HistoryQuery,
+        source: Source,
         format: ExportFormat,
         file: &str,
+        replace: bool,
     ) -> Result<HistoryExport, Fault> {
-        let search = search_of(query)?;
         let file = PathBuf::from(file.trim());
         if !file.is_absolute() {
             return Err(Fault::new(WHAT, "The path is not whole", "Write it from the root on, such as /home/…"));
@@ -51,7 +140,7 @@ impl Exports {
             return Err(Fault::new(WHAT, "Another export is being written", "Wait for it, or cancel it"));
         }
         let exists = io::Error::from(io::ErrorKind::AlreadyExists);
-        let made = if file.exists() { Err(exists) } else { File::create(part(&file)) };
+        let made = if file.exists() && !replace { Err(exists) } else { File::create(part(&file)) };
         let out = made.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => {
                 Fault::new(WHAT, format!("{} is there already", file.display()), "Choose another name")
@@ -65,11 +154,11 @@ impl Exports {
             cancelled: AtomicBool::new(false),
             outcome: Mutex::default(),
         });
-        let (task, directory) = (Arc::clone(&export), data_directory.to_owned());
+        let task = Arc::clone(&export);
         let thread = std::thread::Builder::new().name("export".to_owned());
         thread
             .spawn(move || {
-                let outcome = task.run(&directory, &search, format, out);
+                let outcome = task.run(&source, format, out);
                 if outcome.is_err() {
                     // Half of it is of no use. Where it can't be deleted, it says by its name what it is.
                     let _ = fs::remove_file(part(&task.file));
@@ -100,10 +189,9 @@ impl Exports {
 }
 
 impl Export {
-    fn run(&self, directory: &Path, search: &Search, format: ExportFormat, out: File) -> Result<u64, CareError> {
-        let archive = Archive::open(directory)?;
+    fn run(&self, source: &Source, format: ExportFormat, out: File) -> Result<u64, CareError> {
         let mut out = BufWriter::new(out);
-        let written = archive.export(search, format.into(), &mut out, |share| {
+        let written = source.write(format, &mut out, |share| {
             self.share.store(share.to_bits(), Ordering::Relaxed);
             !self.cancelled.load(Ordering::Relaxed)
         })?;
@@ -135,9 +223,10 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use bytes::Bytes;
-    use nightjar_broker::{Broker, ClientIdentifier, Journal, OwnMessage};
+    use nightjar_broker::{ClientIdentifier, Journal, OwnMessage};
     use nightjar_mqtt::{QoS, TopicName};
-    use nightjar_store::{Options, Store};
+    use nightjar_server::{Settings, StartOptions};
+    use nightjar_store::Durability;
 
     use super::*;
 
@@ -152,14 +241,15 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn what_is_found_is_in_the_file_and_half_a_file_is_none() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(&Options::new(directory.path())).unwrap().store;
-        let broker = Broker::start(nightjar_broker::Options::default(), Arc::clone(&store) as _, Vec::new());
+    /// A server with ten messages on the topics a and b, in turn.
+    async fn server(directory: &Path, durability: Durability) -> Server {
+        let settings = Settings { durability, ..Settings::default() };
+        let listen = Some(vec!["127.0.0.1:0".parse().unwrap()]);
+        let options = StartOptions { data_directory: directory.to_owned(), settings, listen, watched: true };
+        let server = Server::start(options).await.unwrap();
         let mut last = None;
         for n in 0..10 {
-            last = Some(broker.publish(OwnMessage {
+            last = Some(server.broker().publish(OwnMessage {
                 publisher: ClientIdentifier::new("press"),
                 topic: TopicName::new(if n % 2 == 0 { "a" } else { "b" }).unwrap(),
                 payload: Bytes::from(format!("{{\"n\":{n}}}")),
@@ -168,30 +258,85 @@ mod tests {
                 properties: None,
             }));
         }
-        let mut progress = store.progress();
+        let mut progress = server.store().progress();
         progress.wait_for(|progress| Some(progress.committed) >= last).await.unwrap();
+        server
+    }
 
+    fn above_three() -> HistoryQuery {
+        HistoryQuery { filter: "a".to_owned(), json: "$.n > 3".to_owned(), ..HistoryQuery::default() }
+    }
+
+    #[tokio::test]
+    async fn what_is_found_is_in_the_file_and_half_a_file_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let server = server(directory.path(), Durability::default()).await;
         let exports = Exports::default();
+        let all = || Source::query(&server, &above_three()).unwrap();
         let file = directory.path().join("a.csv").display().to_string();
-        let query = HistoryQuery { filter: "a".to_owned(), json: "$.n > 3".to_owned(), ..HistoryQuery::default() };
-        exports.begin(directory.path(), &query, ExportFormat::Csv, &file).unwrap();
+        exports.begin(all(), ExportFormat::Csv, &file, false).unwrap();
         let export = ended(&exports).unwrap();
         assert_eq!((export.written, &export.file), (Some(3), &file));
         let text = fs::read_to_string(&file).unwrap();
         assert_eq!(text.lines().count(), 4, "{text}");
 
-        let again = exports.begin(directory.path(), &query, ExportFormat::Csv, &file).unwrap_err();
+        let again = exports.begin(all(), ExportFormat::Csv, &file, false).unwrap_err();
         assert!(again.why.contains("already"), "{again:?}");
+        exports.begin(all(), ExportFormat::JsonLines, &file, true).unwrap();
+        assert_eq!(ended(&exports).unwrap().written, Some(3));
+        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 3, "the other one was replaced");
         let nowhere = directory.path().join("not/there").display().to_string();
-        assert!(exports.begin(directory.path(), &query, ExportFormat::Csv, &nowhere).is_err());
-        assert!(exports.begin(directory.path(), &query, ExportFormat::Csv, "here.csv").is_err());
+        assert!(exports.begin(all(), ExportFormat::Csv, &nowhere, false).is_err());
+        assert!(exports.begin(all(), ExportFormat::Csv, "here.csv", false).is_err());
 
         let empty = tempfile::tempdir().unwrap();
         let file = directory.path().join("b.jsonl").display().to_string();
-        exports.begin(empty.path(), &query, ExportFormat::JsonLines, &file).unwrap();
-        assert!(ended(&exports).is_err());
+        let none = Source::Found { directory: empty.path().to_owned(), search: Box::default() };
+        // It may have failed before the first look at it.
+        let failed = exports.begin(none, ExportFormat::JsonLines, &file, false).and_then(|_| ended(&exports));
+        assert!(failed.is_err(), "{failed:?}");
         assert!(!Path::new(&file).exists() && !part(Path::new(&file)).exists(), "half a file was left");
-        broker.stop().await;
-        store.close().unwrap();
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_picked_goes_to_a_file_or_the_clipboard_also_from_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let server = server(directory.path(), Durability::None).await;
+        let refused = Source::query(&server, &HistoryQuery::default()).unwrap_err();
+        assert!(refused.why.contains("in memory only") && refused.action.contains("durability"), "{refused:?}");
+
+        let (searches, exports) = (Searches::default(), Exports::default());
+        let search = searches.open(server.store(), &HistoryQuery::default()).unwrap().search;
+        let end = Instant::now() + Duration::from_secs(20);
+        while !searches.page(search, 0, 0).unwrap().progress.done {
+            assert!(Instant::now() < end, "the search does not end");
+        }
+        // Newest first: 9, 8, 7 …; what is beyond the last one is not there.
+        let picked = HistoryPick { search, ranges: vec![(0, 1), (3, 2), (9, 5)] };
+        let (text, count) = lines(&searches, &picked).unwrap();
+        let numbers: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["payload"].take())
+            .collect();
+        assert_eq!((count, numbers), (4, ["9", "6", "5", "0"].map(|n| format!("{{\"n\":{n}}}").into()).to_vec()));
+
+        let file = directory.path().join("some.jsonl").display().to_string();
+        let source = Source::picked(&searches, &picked).unwrap();
+        exports.begin(source, ExportFormat::JsonLines, &file, false).unwrap();
+        assert_eq!(ended(&exports).unwrap().written, Some(4));
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+
+        searches.close(search);
+        assert!(lines(&searches, &picked).unwrap_err().action.contains("Search again"));
+        server.stop().await;
+    }
+
+    #[test]
+    fn a_clipboard_takes_so_much_and_no_more() {
+        let mut out = Bounded { bytes: Vec::new(), most: 4 };
+        out.write_all(b"1234").unwrap();
+        assert!(out.write_all(b"5").is_err());
+        assert_eq!(out.bytes, b"1234");
     }
 }

@@ -1,6 +1,7 @@
 //! The searches of the window's history: each runs, and is asked for rows, until it is closed.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use parking_lot::Mutex;
 use crate::fault::sentence;
 use crate::views::payload::PREVIEW_BYTES;
 use crate::views::{histogram, messages, timestamp};
-use crate::wire::{Fault, HistoryHistogram, HistoryPage, HistoryProgress, HistoryQuery};
+use crate::wire::{Fault, HistoryHistogram, HistoryPage, HistoryPick, HistoryProgress, HistoryQuery};
 
 /// Searches at once; a window has one, and the next may begin before the last was closed.
 const MOST: usize = 4;
@@ -80,6 +81,18 @@ impl Searches {
     ) -> Result<Option<HistoryHistogram>, Fault> {
         histogram::of_search(&*self.handle(search)?, from, to, slots)
             .map_err(|error| Fault::of_read("The times were not read", &error))
+    }
+
+    /// A search, and the positions that were picked of it.
+    ///
+    /// # Errors
+    /// Where the search is closed.
+    pub(crate) fn picked(&self, picked: &HistoryPick) -> Result<(Arc<SearchHandle>, Vec<Range<u64>>), Fault> {
+        let handle = self.handle(picked.search)?;
+        let found = handle.progress().found;
+        let ranges =
+            picked.ranges.iter().map(|&(first, count)| first.min(found)..first.saturating_add(count).min(found));
+        Ok((handle, ranges.collect()))
     }
 
     fn handle(&self, search: u64) -> Result<Arc<SearchHandle>, Fault> {

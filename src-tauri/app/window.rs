@@ -11,7 +11,7 @@ use tauri_plugin_window_state::StateFlags;
 use tracing_subscriber::EnvFilter;
 
 use crate::clipboard::Clipboard;
-use crate::commands::{clients, history, overview, publish, retained, shell, topics};
+use crate::commands::{clients, export, history, keeping, overview, publish, retained, shell, topics};
 use crate::engine::{Engine, Launch};
 use crate::preferences;
 use crate::wire::Theme;
@@ -63,6 +63,7 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
         builder = builder.plugin(tauri_plugin_single_instance::init(|app, _, _| raise(app)));
     }
     let builder = builder
+        .plugin(tauri_plugin_dialog::init())
         .plugin(
             tauri_plugin_window_state::Builder::default()
                 .with_state_flags(StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED)
@@ -94,11 +95,16 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             history::plot_open,
             history::plot_look,
             history::plot_close,
-            history::export_directory,
-            history::export_begin,
-            history::export_look,
-            history::export_cancel,
             history::history_close,
+            export::export_directory,
+            export::export_choose,
+            export::export_begin,
+            export::export_look,
+            export::export_cancel,
+            export::copy_messages,
+            keeping::keeping,
+            keeping::keeping_forecast,
+            keeping::set_keeping,
             retained::retained_rows,
             retained::retained_message,
             retained::count_retained,

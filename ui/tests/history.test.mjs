@@ -170,32 +170,80 @@ export const tests = {
     assert.ok((await page.evaluate(() => window.nightjar.host.calls.get("plotClose"))) >= 1);
   },
 
-  "what was found is exported, with progress, and can be cancelled": async (open) => {
+  "what was found is exported to a file that the desktop asks for, with progress, and can be cancelled": async (
+    open,
+  ) => {
     const page = await history(open);
     await page.list.getByRole("row").first().waitFor();
     await page.getByRole("button", { name: "Export" }).click();
     const dialog = page.getByRole("dialog", { name: /^Export 2,1\d\d,\d\d\d messages$/ });
-    const file = dialog.getByRole("textbox", { name: "File" });
-    await until("a file is proposed", async () =>
-      /^\/home\/anna\/Downloads\/nightjar-.*\.jsonl$/.test(await file.inputValue()),
-    );
     await dialog.getByRole("button", { name: "CSV" }).click();
-    assert.match(await file.inputValue(), /\.csv$/);
+    await dialog.getByRole("button", { name: "Choose a file…" }).click();
+    await dialog.getByRole("progressbar", { name: "Exported" }).waitFor();
+    await dialog.getByRole("button", { name: "Cancel the export" }).click();
+    await dialog.getByRole("button", { name: "Choose a file…" }).click();
+    await dialog.getByText("2,104,318 messages written to").waitFor();
+    await dialog.getByText(/^\/home\/anna\/Documents\/nightjar-.*\.csv$/).waitFor();
+    await dialog.getByRole("button", { name: "Done" }).click();
+    await dialog.waitFor({ state: "detached" });
+  },
 
+  "where the desktop asks for no file, its path is typed": async (open) => {
+    const page = await history(open, "nochooser=1");
+    await page.list.getByRole("row").first().waitFor();
+    await page.getByRole("button", { name: "Export" }).click();
+    const dialog = page.getByRole("dialog", { name: /^Export 2,1\d\d,\d\d\d messages$/ });
+    await dialog.getByRole("button", { name: "Choose a file…" }).click();
+    await dialog.getByText("The desktop's own dialog can't be opened.").waitFor();
+    const file = dialog.getByRole("textbox", { name: "File" });
     const proposed = await file.inputValue();
+    assert.match(proposed, /^\/home\/anna\/Downloads\/nightjar-.*\.jsonl$/);
     await file.fill("/home/anna/Downloads/taken.csv");
     await page.keyboard.press("Enter");
     await dialog.getByText("taken.csv is there already. Choose another name.").waitFor();
-
     await file.fill(proposed);
     await dialog.getByRole("button", { name: "Export", exact: true }).click();
-    await dialog.getByRole("progressbar", { name: "Exported" }).waitFor();
-    await dialog.getByRole("button", { name: "Cancel the export" }).click();
-    await dialog.getByRole("button", { name: "Export", exact: true }).click();
-    await dialog.getByText("2,104,318 messages written to").waitFor();
     await dialog.getByText(proposed).waitFor();
+  },
+
+  "rows are selected as in any list, copied and exported": async (open) => {
+    const page = await history(open);
+    const rows = page.list.getByRole("row");
+    const selected = () => page.list.locator("[aria-selected=true]").count();
+    await rows.nth(2).click();
+    const top = (await rows.nth(2).boundingBox()).y;
+    await rows.nth(5).click({ modifiers: ["Shift"] });
+    await page.getByText("4 selected").waitFor();
+    assert.equal((await rows.nth(2).boundingBox()).y, top, "the rows stay where they are");
+    await rows.nth(8).click({ modifiers: ["Control"] });
+    await page.keyboard.press("Shift+ArrowDown");
+    await page.getByText("2 selected").waitFor();
+    assert.equal(await selected(), 2);
+    await rows.nth(3).click({ modifiers: ["Control"] });
+    await page.keyboard.press("Control+c");
+    await page.getByText("3 messages copied as JSON Lines").waitFor();
+    const [copied] = await page.evaluate(() => window.nightjar.host.copied);
+    const ids = copied
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line).id);
+    assert.deepEqual(ids, [ids[0], ids[0] - 5, ids[0] - 6]);
+
+    await page.getByRole("button", { name: "Export selected" }).click();
+    const dialog = page.getByRole("dialog", { name: "Export 3 selected messages" });
+    await dialog.getByRole("button", { name: "Choose a file…" }).click();
+    await dialog.getByText("3 messages written to").waitFor();
     await dialog.getByRole("button", { name: "Done" }).click();
-    await dialog.waitFor({ state: "detached" });
+
+    await page.list.focus();
+    await page.keyboard.press("Control+a");
+    await page.getByText(/^2,1\d\d,\d\d\d selected$/).waitFor();
+    await page.getByRole("button", { name: "Copy as JSON Lines" }).click();
+    await page.getByText("They are more than 16 MB").waitFor();
+    await page.list.focus();
+    await page.keyboard.press("Escape");
+    await until("nothing but the one row is selected", async () => (await selected()) <= 1);
+    await page.getByText(/selected$/).waitFor({ state: "detached" });
   },
 
   "nothing found says what to do": async (open) => {

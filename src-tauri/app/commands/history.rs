@@ -1,13 +1,10 @@
 //! History.
 
-use tauri::Manager;
-
 use super::{Host, look, unreadable};
 use crate::searches;
 use crate::views::gaps;
 use crate::wire::{
-    ExportFormat, Fault, HistoryExport, HistoryGap, HistoryHistogram, HistoryPage, HistoryPlot, HistoryPlotQuery,
-    HistoryProgress, HistoryQuery,
+    Fault, HistoryGap, HistoryHistogram, HistoryPage, HistoryPlot, HistoryPlotQuery, HistoryProgress, HistoryQuery,
 };
 
 #[tauri::command]
@@ -60,38 +57,6 @@ pub(crate) async fn plot_look(engine: Host<'_>, plot: u64) -> Result<HistoryPlot
 pub(crate) async fn plot_close(engine: Host<'_>, plot: u64) -> Result<(), Fault> {
     look(&engine, move |running| {
         running.plots.close(plot);
-        Ok(())
-    })
-    .await
-}
-
-/// Where exports are likely to be wanted.
-#[tauri::command]
-pub(crate) fn export_directory(app: tauri::AppHandle) -> Option<String> {
-    let path = app.path();
-    let there = |directory: tauri::Result<std::path::PathBuf>| directory.ok().filter(|directory| directory.is_dir());
-    there(path.download_dir()).or_else(|| there(path.home_dir())).map(|directory| directory.display().to_string())
-}
-
-#[tauri::command]
-pub(crate) async fn export_begin(
-    engine: Host<'_>,
-    query: HistoryQuery,
-    format: ExportFormat,
-    file: String,
-) -> Result<HistoryExport, Fault> {
-    look(&engine, move |running| running.exports.begin(running.server.data_directory(), &query, format, &file)).await
-}
-
-#[tauri::command]
-pub(crate) async fn export_look(engine: Host<'_>) -> Result<Option<HistoryExport>, Fault> {
-    look(&engine, |running| running.exports.look()).await
-}
-
-#[tauri::command]
-pub(crate) async fn export_cancel(engine: Host<'_>) -> Result<(), Fault> {
-    look(&engine, |running| {
-        running.exports.cancel();
         Ok(())
     })
     .await

@@ -2,7 +2,9 @@
 //! and whatever may block runs beside the async threads.
 
 pub(crate) mod clients;
+pub(crate) mod export;
 pub(crate) mod history;
+pub(crate) mod keeping;
 pub(crate) mod overview;
 pub(crate) mod publish;
 pub(crate) mod retained;

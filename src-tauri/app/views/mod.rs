@@ -6,6 +6,7 @@ pub mod clients;
 pub mod events;
 pub mod gaps;
 pub mod histogram;
+pub mod keeping;
 pub mod messages;
 pub mod overview;
 pub mod payload;

@@ -47,6 +47,15 @@ pub struct HistoryPage {
     pub rows: Vec<MessageRow>,
 }
 
+/// Some of what a search found, by position.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub struct HistoryPick {
+    pub search: u64,
+    /// First and count, ascending.
+    pub ranges: Vec<(u64, u64)>,
+}
+
 /// How what a search found spreads over a time.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 #[ts(export)]

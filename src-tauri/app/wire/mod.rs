@@ -10,6 +10,7 @@
 mod clients;
 mod fault;
 mod history;
+mod keeping;
 mod message;
 mod overview;
 mod publisher;
@@ -20,6 +21,7 @@ mod topics;
 pub use clients::*;
 pub use fault::*;
 pub use history::*;
+pub use keeping::*;
 pub use message::*;
 pub use overview::*;
 pub use publisher::*;

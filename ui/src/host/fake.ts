@@ -5,6 +5,7 @@ import { clientCommands } from "./fake/clientrows";
 import { exportCommands } from "./fake/exports";
 import { fault } from "./fake/fault";
 import { FakeHistory } from "./fake/history";
+import { keepingCommands } from "./fake/keeping";
 import { overviewCommands } from "./fake/overview";
 import { plotCommands } from "./fake/plots";
 import { FakePublisher } from "./fake/publisher";
@@ -37,7 +38,8 @@ export class FakeHost {
       ...messageCommands(world, history),
       ...clientCommands(world, publisher),
       ...history.commands,
-      ...exportCommands(world),
+      ...exportCommands(world, history, options, this.copied),
+      ...keepingCommands(world, options),
       ...plotCommands(world, options),
       ...retainedCommands(world),
       ...publisher.commands,

@@ -13,10 +13,14 @@ import type { HistoryExport } from "./types/HistoryExport";
 import type { HistoryGap } from "./types/HistoryGap";
 import type { HistoryHistogram } from "./types/HistoryHistogram";
 import type { HistoryPage } from "./types/HistoryPage";
+import type { HistoryPick } from "./types/HistoryPick";
 import type { HistoryPlot } from "./types/HistoryPlot";
 import type { HistoryPlotQuery } from "./types/HistoryPlotQuery";
 import type { HistoryProgress } from "./types/HistoryProgress";
 import type { HistoryQuery } from "./types/HistoryQuery";
+import type { Keeping } from "./types/Keeping";
+import type { KeepingForecast } from "./types/KeepingForecast";
+import type { KeepingRules } from "./types/KeepingRules";
 import type { MessageDetail } from "./types/MessageDetail";
 import type { OutgoingMessage } from "./types/OutgoingMessage";
 import type { Overview } from "./types/Overview";
@@ -80,10 +84,28 @@ export interface Host {
 
   /** Where exports are likely to be wanted; null where that is not known. */
   exportDirectory(): Promise<string | null>;
-  /** There is one export at a time. It rejects with why it failed or was cancelled, as `exportLook` does. */
-  exportBegin(query: HistoryQuery, format: ExportFormat, file: string): Promise<HistoryExport>;
+  /** Asks for a file in the desktop's own way; null where the user wants none. */
+  exportChoose(format: ExportFormat, name: string): Promise<string | null>;
+  /**
+   * All that the query finds or, where some were picked, those. There is one export at a time. It rejects with why it failed
+   * or was cancelled, as `exportLook` does.
+   */
+  exportBegin(
+    query: HistoryQuery,
+    picked: HistoryPick | null,
+    format: ExportFormat,
+    file: string,
+    replace: boolean,
+  ): Promise<HistoryExport>;
   exportLook(): Promise<HistoryExport | null>;
   exportCancel(): Promise<void>;
+  /** As JSON Lines; answers how many there were. */
+  copyMessages(picked: HistoryPick): Promise<number>;
+
+  keeping(): Promise<Keeping>;
+  /** What rules would delete. */
+  keepingForecast(rules: KeepingRules): Promise<KeepingForecast>;
+  setKeeping(rules: KeepingRules): Promise<Keeping>;
 
   retainedRows(query: RetainedQuery): Promise<RetainedRows>;
   retainedMessage(topic: string): Promise<MessageDetail>;

@@ -41,10 +41,16 @@ export const tauri: Host = {
   plotLook: (plot) => call("plot_look", { plot }),
   plotClose: (plot) => call("plot_close", { plot }),
   exportDirectory: () => call("export_directory"),
-  exportBegin: (query, format, file) => call("export_begin", { query, format, file }),
+  exportChoose: (format, name) => call("export_choose", { format, name }),
+  exportBegin: (query, picked, format, file, replace) => call("export_begin", { query, picked, format, file, replace }),
   exportLook: () => call("export_look"),
   exportCancel: () => call("export_cancel"),
+  copyMessages: (picked) => call("copy_messages", { picked }),
   historyClose: (search) => call("history_close", { search }),
+
+  keeping: () => call("keeping"),
+  keepingForecast: (rules) => call("keeping_forecast", { rules }),
+  setKeeping: (rules) => call("set_keeping", { rules }),
 
   retainedRows: (query) => call("retained_rows", { query }),
   retainedMessage: (topic) => call("retained_message", { topic }),

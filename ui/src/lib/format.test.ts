@@ -12,6 +12,12 @@ describe("counts", () => {
     expect(f.count(n)).toBe(text);
   });
   test.each([
+    [0, 0],
+    [842, 842],
+    [1_349_673, 1_350_000],
+    [NaN, NaN],
+  ])("roughly %d", (n, figure) => expect(f.roughly(n)).toBe(figure));
+  test.each([
     [0, "0"],
     [842, "842"],
     [999, "999"],

@@ -26,6 +26,11 @@ export function plural(n: number, one: string, many = one + "s"): string {
   return `${count(n)} ${n === 1 ? one : many}`;
 }
 
+/** "842", "12,400", "1,350,000": to three figures, for what is known about. */
+export function roughly(n: number): number {
+  return Number.isFinite(n) ? Number(n.toPrecision(3)) : n;
+}
+
 /** "842", "12.4 k", "2.1 M": where there is little room. */
 export function countShort(n: number): string {
   return scaled(n, 1000, ["", "k", "M", "G", "T"]);

@@ -47,6 +47,15 @@ export const KEYS: readonly { title: string; keys: readonly KeyHelp[] }[] = [
     ],
   },
   {
+    title: "History",
+    keys: [
+      { keys: "Shift ↑ ↓", what: "Select a range" },
+      { keys: "Ctrl Space", what: "Select one more, or one less" },
+      { keys: "Ctrl A", what: "Select all that was found" },
+      { keys: "Ctrl C", what: "Copy the selected messages as JSON Lines" },
+    ],
+  },
+  {
     title: "Retained",
     keys: [
       { keys: "Space", what: "Tick the message" },

@@ -1,18 +1,23 @@
-// What a search found, written to a file: which file, how far it is, and the way to stop it.
+// What a search found, or what was picked of it, written to a file: which file, how far it is, and the way to stop it.
 
 import { asFault } from "../host/fault";
 import type { Host } from "../host/host";
 import type { ExportFormat } from "../host/types/ExportFormat";
 import type { Fault } from "../host/types/Fault";
 import type { HistoryExport } from "../host/types/HistoryExport";
+import type { HistoryPick } from "../host/types/HistoryPick";
 import type { HistoryQuery } from "../host/types/HistoryQuery";
 
 const PERIOD = 200;
 const ENDINGS: Record<ExportFormat, string> = { json_lines: "jsonl", csv: "csv" };
 
 export class Exporting {
-  file = $state("");
   format = $state<ExportFormat>("json_lines");
+  /** The desktop's own dialog can't be had: the path is typed. */
+  typed = $state(false);
+  /** That path. */
+  file = $state("");
+  choosing = $state(false);
   progress = $state.raw<HistoryExport | undefined>(undefined);
   fault = $state.raw<Fault | undefined>(undefined);
 
@@ -21,21 +26,14 @@ export class Exporting {
 
   #host: Host;
   #query: HistoryQuery;
+  #picked: HistoryPick | undefined;
   #stopping = false;
 
-  constructor(host: Host, query: HistoryQuery) {
+  /** `picked`: only these, in the place of all that the query finds. */
+  constructor(host: Host, query: HistoryQuery, picked?: HistoryPick) {
     this.#host = host;
     this.#query = query;
-  }
-
-  /** Proposes a file that bears the time. */
-  async propose(now: Date): Promise<void> {
-    const directory = await this.#host.exportDirectory().catch(() => null);
-    if (this.file !== "") return;
-    const digits = (n: number) => String(n).padStart(2, "0");
-    const day = `${now.getFullYear()}-${digits(now.getMonth() + 1)}-${digits(now.getDate())}`;
-    const time = [now.getHours(), now.getMinutes(), now.getSeconds()].map(digits).join("");
-    this.file = `${directory ?? ""}/nightjar-${day}-${time}.${ENDINGS[this.format]}`;
+    this.#picked = picked;
   }
 
   /** The name follows, where it ends as the other format does. */
@@ -45,11 +43,37 @@ export class Exporting {
     this.format = format;
   }
 
-  async begin(): Promise<void> {
+  /** Asks where to, in the desktop's own way, and writes there. */
+  async ask(now: Date): Promise<void> {
+    if (this.choosing || this.running) return;
+    this.fault = undefined;
+    this.choosing = true;
+    const name = proposed(this.format, now);
+    try {
+      const file = await this.#host.exportChoose(this.format, name);
+      // Where the file is there already, that dialog has asked.
+      if (file !== null) void this.#begin(file, true);
+    } catch (error) {
+      this.fault = asFault(error);
+      const directory = await this.#host.exportDirectory().catch(() => null);
+      if (this.file === "") this.file = `${directory ?? ""}/${name}`;
+      this.typed = true;
+    } finally {
+      this.choosing = false;
+    }
+  }
+
+  /** Writes to the path that was typed. */
+  begin(): Promise<void> {
+    return this.#begin(this.file, false);
+  }
+
+  async #begin(file: string, replace: boolean): Promise<void> {
     this.fault = undefined;
     this.#stopping = false;
     try {
-      let now: HistoryExport | null = await this.#host.exportBegin(this.#query, this.format, this.file);
+      const picked = this.#picked ?? null;
+      let now: HistoryExport | null = await this.#host.exportBegin(this.#query, picked, this.format, file, replace);
       while (now !== null) {
         this.progress = now;
         if (now.written !== null) return;
@@ -68,4 +92,12 @@ export class Exporting {
     this.#stopping = true;
     void this.#host.exportCancel().catch((error: unknown) => (this.fault = asFault(error)));
   }
+}
+
+/** A name that bears the time. */
+function proposed(format: ExportFormat, now: Date): string {
+  const digits = (n: number) => String(n).padStart(2, "0");
+  const day = `${now.getFullYear()}-${digits(now.getMonth() + 1)}-${digits(now.getDate())}`;
+  const time = [now.getHours(), now.getMinutes(), now.getSeconds()].map(digits).join("");
+  return `nightjar-${day}-${time}.${ENDINGS[format]}`;
 }

@@ -9,11 +9,13 @@ import type { Fault } from "../host/types/Fault";
 import type { HistoryGap } from "../host/types/HistoryGap";
 import type { HistoryHistogram } from "../host/types/HistoryHistogram";
 import type { HistoryPage } from "../host/types/HistoryPage";
+import type { HistoryPick } from "../host/types/HistoryPick";
 import type { HistoryProgress } from "../host/types/HistoryProgress";
 import type { HistoryQuery } from "../host/types/HistoryQuery";
 import type { MessageDetail } from "../host/types/MessageDetail";
 import type { MessageRow } from "../host/types/MessageRow";
 import { Pages } from "../lib/pages";
+import { has, NO_RANGES, size, toggled, withAll, type Ranges } from "../lib/ranges";
 import type { App } from "./app.svelte";
 import { Inspected } from "./inspected.svelte";
 import { Wanted, type Range, type Span } from "./wanted.svelte";
@@ -39,7 +41,10 @@ export class History {
   stopped = $state(false);
   /** When the search began, which is where its newest row may be from. */
   searchedAt = $state(0);
+  /** The row that the inspector shows, and that keys go from. */
   selected = $state(-1);
+  /** Rows that were picked out by hand, for an export or the clipboard. */
+  picked = $state.raw<Ranges>(NO_RANGES);
   histogram = $state.raw<HistoryHistogram | undefined>(undefined);
   /** Times of the search of which messages are missing, the newest first. */
   gaps = $state.raw<readonly HistoryGap[]>([]);
@@ -55,7 +60,11 @@ export class History {
   /** Messages since the search that it could not see; of no interest where it ends in the past. */
   readonly newer = $derived(this.wanted.ends || this.stopped ? 0 : (this.progress?.newer ?? 0));
 
+  readonly pickedCount = $derived(size(this.picked));
+
   #host: Host;
+  /** Where a range begins. */
+  #anchor = -1;
   /** What the search looks for. */
   #query: HistoryQuery = this.wanted.query();
   #pages = new Pages<MessageRow | null>(PAGE, KEPT_PAGES);
@@ -174,6 +183,7 @@ export class History {
     while (this.#pages.get(kept) !== undefined) kept += 1;
     this.#kept = kept;
     this.stopped = true;
+    this.unpick();
     this.#run += 1;
     void this.#host.historyClose(progress.search).catch(() => undefined);
   }
@@ -186,9 +196,56 @@ export class History {
   }
 
   deselect(): void {
+    this.unpick();
     this.selected = -1;
     this.#wanted = undefined;
     this.inspected.show(undefined);
+  }
+
+  // Picking, as lists do everywhere: a press picks one row, Ctrl takes one in or out, Shift all from the last one on.
+
+  isPicked(index: number): boolean {
+    return has(this.picked, index);
+  }
+
+  /** A press, or an arrow key, without anything else. */
+  pick(index: number): void {
+    this.unpick();
+    this.#anchor = index;
+    this.select(index);
+  }
+
+  toggle(index: number): void {
+    // Of a search that was stopped, only what is in sight is left.
+    if (this.stopped) return this.pick(index);
+    const before =
+      this.picked.length > 0 || this.selected < 0 ? this.picked : withAll(NO_RANGES, this.selected, this.selected);
+    this.picked = toggled(before, index);
+    this.#anchor = index;
+    this.select(index);
+  }
+
+  /** All from where the last pick began to this row; `more` keeps what is picked elsewhere. */
+  extend(index: number, more = false): void {
+    if (this.stopped) return this.pick(index);
+    if (this.#anchor < 0) this.#anchor = Math.max(0, this.selected);
+    this.picked = withAll(more ? this.picked : NO_RANGES, this.#anchor, index);
+    this.select(index);
+  }
+
+  pickAll(): void {
+    if (this.total > 0 && !this.stopped) this.picked = withAll(NO_RANGES, 0, this.total - 1);
+  }
+
+  unpick(): void {
+    this.picked = NO_RANGES;
+    this.#anchor = this.selected;
+  }
+
+  /** What is picked, for the host. */
+  get pickedRows(): HistoryPick | undefined {
+    if (this.progress === undefined || this.picked.length === 0) return undefined;
+    return { search: this.progress.search, ranges: this.picked.map(([first, end]) => [first, end - first]) };
   }
 
   canStep(by: 1 | -1): boolean {

@@ -251,3 +251,49 @@ test("a search that other searches displaced says so", async () => {
   await settle();
   expect(history.feed.fault).toBeUndefined();
 });
+
+test("rows are picked as in any list, and a new search picks none", async () => {
+  await history.search();
+  history.pick(5);
+  expect([history.selected, history.pickedCount, history.pickedRows]).toEqual([5, 0, undefined]);
+  history.toggle(8);
+  expect(history.pickedRows).toEqual({
+    search: 1,
+    ranges: [
+      [5, 1],
+      [8, 1],
+    ],
+  });
+  history.extend(10);
+  expect(history.picked).toEqual([[8, 11]]);
+  history.extend(6);
+  expect([history.picked, history.selected]).toEqual([[[6, 9]], 6]);
+  history.toggle(20);
+  history.extend(22, true);
+  expect(history.picked).toEqual([
+    [6, 9],
+    [20, 23],
+  ]);
+  history.toggle(7);
+  expect([history.isPicked(7), history.isPicked(8), history.pickedCount]).toEqual([false, true, 5]);
+  history.pickAll();
+  expect(history.pickedRows?.ranges).toEqual([[0, 2_000_000]]);
+  history.unpick();
+  expect([history.pickedCount, history.selected]).toEqual([0, 7]);
+  history.pickAll();
+  await history.search();
+  expect([history.pickedCount, history.selected]).toEqual([0, -1]);
+});
+
+test("of a search that was stopped nothing is picked, for the host no longer has it", async () => {
+  done = false;
+  await history.search();
+  history.toggle(1);
+  history.extend(3);
+  history.cancel();
+  expect(history.pickedCount).toBe(0);
+  history.toggle(1);
+  history.extend(3);
+  history.pickAll();
+  expect([history.pickedCount, history.selected]).toEqual([0, 3]);
+});

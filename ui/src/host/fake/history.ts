@@ -5,6 +5,7 @@ import { fault } from "./fault";
 import type { Host } from "../host";
 import type { HistoryHistogram } from "../types/HistoryHistogram";
 import type { HistoryPage } from "../types/HistoryPage";
+import type { HistoryPick } from "../types/HistoryPick";
 import type { HistoryProgress } from "../types/HistoryProgress";
 import type { HistoryQuery } from "../types/HistoryQuery";
 import type { MessageRow } from "../types/MessageRow";
@@ -91,6 +92,10 @@ export class FakeHistory {
       this.row(search.found ? search.found[first + i]! : search.newest - first - i),
     );
     return { progress: this.#progress(number, search), first, rows };
+  }
+
+  picked({ search, ranges }: HistoryPick): MessageRow[] {
+    return ranges.flatMap(([first, count]) => this.page(search, first, count).rows);
   }
 
   histogram(number: number, from: number | null, to: number | null, slots: number): HistoryHistogram | null {
