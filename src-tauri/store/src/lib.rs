@@ -32,8 +32,8 @@ pub use care::{Archive, CareError, ExportFormat, Imported, SqlValue};
 pub use directory::SetAside;
 pub use error::{OpenError, ReadError, Unkept};
 pub use history::{
-    Gap, MessageId, Order, Search, SearchHandle, SearchProgress, SeriesHandle, SeriesPoint, SeriesProgress,
-    SeriesQuery, StoredEvent, StoredMessage, TopicMessages,
+    Ending, Gap, MessageId, Order, Past, PastHandle, PastMessage, PastProgress, Search, SearchHandle, SearchProgress,
+    SeriesHandle, SeriesPoint, SeriesProgress, SeriesQuery, StoredEvent, StoredMessage, TopicMessages,
 };
 pub use json::{JsonCondition, JsonPath, JsonPathError};
 pub use keeping::{Bounds, Forecast, Keep, Keeping, KeepingRule, Pruning, RuleForecast};

@@ -144,6 +144,14 @@ impl Store {
         Ok(read_all(&reader, &[id.row()], limit)?.pop())
     }
 
+    /// Messages of the history, or that topics retain, in the order as given, each with at most `limit` bytes of its
+    /// payload. Those that are gone are left out.
+    pub fn messages(&self, ids: &[MessageId], limit: usize) -> Result<Vec<StoredMessage>, ReadError> {
+        let reader = self.shared.readers.reader()?;
+        let ids: Vec<_> = ids.iter().map(|id| id.row()).collect();
+        read_all(&reader, &ids, limit)
+    }
+
     /// The message before it on the same topic.
     pub fn previous_on_topic(&self, id: MessageId, limit: usize) -> Result<Option<StoredMessage>, ReadError> {
         let reader = self.shared.readers.reader()?;

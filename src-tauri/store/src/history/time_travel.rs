@@ -5,13 +5,16 @@ use std::ops::RangeInclusive;
 
 use nightjar_broker::Timestamp;
 use nightjar_mqtt::TopicFilter;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::message::{StoredMessage, by_id, read, read_with_row};
 use super::search::Search;
 use super::walk::{Stop, Visitor, Walk, topics};
-use crate::postings::segments;
-use crate::{ReadError, Store};
+use crate::postings::{SEGMENT, segments};
+use crate::{ReadError, Store, properties};
+
+/// Changes after which the visitor is told how far the walk is.
+const TELL: u32 = 256;
 
 /// Shows the messages that topics retained at a time, the newest first. The order is that of the record: where the clock
 /// was set back, a topic's state is that of the last message that has no later time.
@@ -28,32 +31,75 @@ pub(crate) fn retained_at(
     };
     let is_wanted = |topic| wanted.as_ref().is_none_or(|wanted| wanted.contains(&topic));
     let mut seen = HashSet::new();
+    changes(connection, ids, at, visitor, &mut |visitor, change| {
+        let stands = change.size > 0 && change.expires.is_none_or(|expires| expires > at);
+        if is_wanted(change.topic) && seen.insert(change.topic) && stands {
+            visitor.ids(change.id..=change.id)
+        } else {
+            Ok(())
+        }
+    })
+}
+
+/// A message that set what its topic retains or, without a payload, cleared it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change {
+    pub(super) id: i64,
+    pub(super) topic: i64,
+    pub(super) at: Timestamp,
+    /// Bytes of the payload.
+    pub(super) size: u64,
+    /// When it is no longer retained, whatever comes.
+    pub(super) expires: Option<Timestamp>,
+}
+
+/// Shows every change up to a time, the newest first. What the history has let go of, and is still retained, was retained
+/// all the time since: it comes last.
+pub(super) fn changes<V: Visitor>(
+    connection: &Connection,
+    ids: &RangeInclusive<i64>,
+    until: Timestamp,
+    visitor: &mut V,
+    show: &mut impl FnMut(&mut V, Change) -> Result<(), Stop>,
+) -> Result<(), Stop> {
     let windows: Vec<_> = segments(ids).rev().collect();
     let count = windows.len();
     for (number, window) in (1_u32..).zip(windows) {
         let mut select = connection.prepare_cached(
-            "SELECT id, topic_id, length(payload) FROM message INDEXED BY message_retain
+            "SELECT id, topic_id, time_us, properties, length(payload) FROM message INDEXED BY message_retain
              WHERE retain AND retain = 1 AND id BETWEEN ?1 AND ?2 AND time_us <= ?3 ORDER BY id DESC",
         )?;
-        let mut rows = select.query((window.start(), window.end(), at.micros()))?;
+        let share = |within: i64| (f64::from(number - 1) + within as f64 / SEGMENT as f64) / (count + 1) as f64;
+        let mut rows = select.query((window.start(), window.end(), until.micros()))?;
+        let mut shown = 0_u32;
         while let Some(row) = rows.next()? {
-            let (id, topic, size): (i64, i64, i64) = row.try_into()?;
-            if is_wanted(topic) && seen.insert(topic) && size > 0 {
-                visitor.ids(id..=id)?;
+            let change = change(row)?;
+            show(visitor, change)?;
+            shown += 1;
+            if shown.is_multiple_of(TELL) {
+                visitor.is_at(share(window.end() - change.id))?;
             }
         }
+        drop(rows);
         visitor.is_at(f64::from(number) / (count + 1) as f64)?;
     }
-    // What the history has let go of, and is still retained, was retained all the time since.
-    let mut select = connection.prepare_cached("SELECT id, topic_id FROM held WHERE time_us <= ?1 ORDER BY id DESC")?;
-    let mut rows = select.query([at.micros()])?;
+    let mut select = connection.prepare_cached(
+        "SELECT id, topic_id, time_us, properties, length(payload) FROM held WHERE time_us <= ?1 ORDER BY id DESC",
+    )?;
+    let mut rows = select.query([until.micros()])?;
     while let Some(row) = rows.next()? {
-        let (id, topic): (i64, i64) = row.try_into()?;
-        if is_wanted(topic) && seen.insert(topic) {
-            visitor.ids(id..=id)?;
-        }
+        show(visitor, change(row)?)?;
     }
     Ok(())
+}
+
+fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
+    let at: i64 = row.get(2)?;
+    let interval = row.get_ref(3)?.as_blob_or_null()?.and_then(properties::decode);
+    let expires = interval
+        .and_then(|properties| properties.message_expiry_interval)
+        .map(|seconds| Timestamp::from_micros(at.saturating_add(i64::from(seconds) * 1_000_000)));
+    Ok(Change { id: row.get(0)?, topic: row.get(1)?, at: Timestamp::from_micros(at), size: row.get(4)?, expires })
 }
 
 impl Store {
