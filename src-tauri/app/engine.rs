@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::exports::Exports;
+use crate::pasts::Pasts;
 use crate::plots::Plots;
 use crate::publisher::Publisher;
 use crate::sampler::Sampler;
@@ -49,6 +50,7 @@ pub struct Running {
     pub server: Server,
     pub sampler: Arc<Sampler>,
     pub searches: Searches,
+    pub pasts: Pasts,
     pub plots: Plots,
     pub exports: Exports,
     pub publisher: Publisher,
@@ -66,6 +68,7 @@ impl Running {
             server,
             sampler,
             searches: Searches::default(),
+            pasts: Pasts::default(),
             plots: Plots::default(),
             exports: Exports::default(),
             publisher: Publisher::default(),

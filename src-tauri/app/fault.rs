@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::path::Path;
 
+use nightjar_broker::QueueUnreadable;
 use nightjar_server::{SettingsError, StartError};
 use nightjar_store::ReadError;
 
@@ -28,6 +29,11 @@ impl Fault {
 
     /// The history can't be read.
     pub fn of_read(what: &str, error: &ReadError) -> Self {
+        Self::new(what, error, "Check the disk with the data directory, then try again")
+    }
+
+    /// A queue can't be read.
+    pub fn of_queue(what: &str, error: &QueueUnreadable) -> Self {
         Self::new(what, error, "Check the disk with the data directory, then try again")
     }
 }

@@ -13,6 +13,7 @@
 pub mod clipboard;
 pub mod engine;
 pub mod exports;
+pub mod pasts;
 pub mod plots;
 pub mod preferences;
 pub mod publisher;

@@ -5,17 +5,20 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nightjar_mqtt::{QoS, TopicFilter};
+use nightjar_broker::Broker;
+use nightjar_mqtt::{QoS, TopicFilter, TopicName};
 use nightjar_store::{JsonCondition, JsonPathError, Search, SearchHandle, Store};
 use parking_lot::Mutex;
 
 use crate::fault::sentence;
 use crate::views::payload::PREVIEW_BYTES;
-use crate::views::{histogram, messages, timestamp};
-use crate::wire::{Fault, HistoryHistogram, HistoryPage, HistoryPick, HistoryProgress, HistoryQuery};
+use crate::views::{histogram, messages, past, timestamp};
+use crate::wire::{
+    Fault, HistoryHistogram, HistoryPage, HistoryPick, HistoryProgress, HistoryQuery, RetainedChanges,
+};
 
-/// Searches at once; a window has one, and the next may begin before the last was closed.
-const MOST: usize = 4;
+/// Searches at once; History has one and Retained two, and the next may begin before the last was closed.
+const MOST: usize = 8;
 /// Rows that a window can ask for at once.
 const MOST_ROWS: u32 = 500;
 /// What a search has to be done before it is answered for the first time: most are, and the window need not ask twice.
@@ -93,6 +96,51 @@ impl Searches {
         let ranges =
             picked.ranges.iter().map(|&(first, count)| first.min(found)..first.saturating_add(count).min(found));
         Ok((handle, ranges.collect()))
+    }
+
+    /// Part of the retained history of a topic; without `search` it begins one.
+    ///
+    /// # Errors
+    /// Where the search is closed, or the history can't be read.
+    pub fn retained_changes(
+        &self,
+        broker: &Broker,
+        store: &Store,
+        topic: &str,
+        search: Option<u64>,
+        first: u64,
+        count: u32,
+    ) -> Result<RetainedChanges, Fault> {
+        let search = match search {
+            Some(search) => search,
+            None => {
+                let query = HistoryQuery { filter: topic.to_owned(), retain: Some(true), ..HistoryQuery::default() };
+                self.open(store, &query)?.search
+            }
+        };
+        let handle = self.handle(search)?;
+        let unread = |error| Fault::of_read("The values were not read", &error);
+        // With the one that ended the first of them.
+        let before = first.min(1);
+        let count = count.min(MOST_ROWS) as usize;
+        let mut found = handle.rows(first - before, count + before as usize, PREVIEW_BYTES).map_err(unread)?;
+        let mut progress = progress(search, &handle)?;
+        let held = TopicName::new(topic).ok().and_then(|topic| broker.retained(&topic));
+        if progress.done {
+            // What is still retained, and the history has let go of, comes last.
+            let held = store.retained_ids([topic]).map_err(unread)?.into_iter().next().flatten();
+            let held = held.map(|id| store.message(id, PREVIEW_BYTES)).transpose().map_err(unread)?.flatten();
+            let last = handle.rows(progress.found.saturating_sub(1), 1, 0).map_err(unread)?.pop();
+            if let Some(held) = held.filter(|held| last.is_none_or(|last| held.id < last.id)) {
+                if first - before + found.len() as u64 == progress.found && found.len() < count + before as usize {
+                    found.push(held);
+                }
+                progress.found += 1;
+            }
+        }
+        let newer = (before == 1 && !found.is_empty()).then(|| found.remove(0));
+        let rows = past::changes(&found, newer.as_ref(), held.is_some());
+        Ok(RetainedChanges { progress, first, rows })
     }
 
     fn handle(&self, search: u64) -> Result<Arc<SearchHandle>, Fault> {

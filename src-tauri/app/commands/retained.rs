@@ -6,12 +6,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use nightjar_broker::{ClientIdentifier, Journal, OwnMessage, Sequence};
 use nightjar_mqtt::{QoS, TopicName};
+use nightjar_store::MessageId;
 
 use super::{Host, look, unreadable};
 use crate::engine::Running;
 use crate::publisher::WINDOW_CLIENT;
-use crate::views::{count, messages, payload, retained};
-use crate::wire::{Fault, MessageDetail, RetainedEdit, RetainedQuery, RetainedRows, RetainedSelection};
+use crate::views::{count, messages, millis, payload, retained};
+use crate::wire::{
+    ClearedQuery, ClearedRows, Fault, MessageDetail, MessageRow, PastProgress, PastQuery, PastRows, RetainedChanges,
+    RetainedEdit, RetainedQuery, RetainedRows, RetainedSelection,
+};
 
 /// How long the journal has to commit.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,6 +36,81 @@ pub(crate) async fn retained_message(engine: Host<'_>, topic: String) -> Result<
         found.ok_or_else(|| Fault::new(what, "It was cleared, or has expired", "Select another topic"))
     })
     .await
+}
+
+/// Begins to look at what was retained at a moment or, without one, at what was cleared.
+#[tauri::command]
+pub(crate) async fn past_open(engine: Host<'_>, at: Option<f64>) -> Result<PastProgress, Fault> {
+    look(&engine, move |running| running.pasts.open(running.store(), at)).await
+}
+
+#[tauri::command]
+pub(crate) async fn past_rows(engine: Host<'_>, past: u64, query: PastQuery) -> Result<PastRows, Fault> {
+    look(&engine, move |running| running.pasts.rows(past, running.store(), running.broker(), &query)).await
+}
+
+#[tauri::command]
+pub(crate) async fn cleared_rows(engine: Host<'_>, past: u64, query: ClearedQuery) -> Result<ClearedRows, Fault> {
+    look(&engine, move |running| running.pasts.cleared(past, running.store(), running.broker(), &query)).await
+}
+
+#[tauri::command]
+pub(crate) async fn past_close(engine: Host<'_>, past: u64) -> Result<(), Fault> {
+    look(&engine, move |running| {
+        running.pasts.close(past);
+        Ok(())
+    })
+    .await
+}
+
+/// The retained history of a topic: a search like those of History, which [`history_close`](super::history) closes.
+#[tauri::command]
+pub(crate) async fn retained_changes(
+    engine: Host<'_>,
+    topic: String,
+    search: Option<u64>,
+    first: u64,
+    count: u32,
+) -> Result<RetainedChanges, Fault> {
+    look(&engine, move |running| {
+        running.searches.retained_changes(running.broker(), running.store(), &topic, search, first, count)
+    })
+    .await
+}
+
+/// Publishes a message of the past again, to be retained, unless its topic retains another one by now than `over`: then
+/// that is the answer, and nothing is done.
+#[tauri::command]
+pub(crate) async fn restore_retained(
+    engine: Host<'_>,
+    message: u64,
+    over: Option<f64>,
+) -> Result<Option<MessageRow>, Fault> {
+    const WHAT: &str = "The value was not set again";
+    let running = engine.running()?;
+    let found = look(&engine, move |running| {
+        let found = running.store().message(MessageId(message), usize::MAX);
+        found.map_err(|error| Fault::of_read(WHAT, &error))
+    })
+    .await?;
+    let gone = || Fault::new(WHAT, "The history no longer has it", "Choose another one");
+    let old = found.filter(|found| found.size > 0).ok_or_else(gone)?;
+    if let Some(now) = running.broker().retained(&old.topic)
+        && over != Some(millis(now.received))
+    {
+        return Ok(Some(messages::row_of_held(&now, None)));
+    }
+    let sequence = running.broker().publish(OwnMessage {
+        publisher: ClientIdentifier::new(WINDOW_CLIENT),
+        topic: old.topic,
+        payload: old.payload,
+        qos: old.qos,
+        retain: true,
+        properties: old.properties,
+    });
+    running.pasts.changed();
+    committed(&running, sequence, "The value is set again, but that is not on record").await?;
+    Ok(None)
 }
 
 #[tauri::command]
@@ -57,6 +136,7 @@ pub(crate) async fn clear_retained(engine: Host<'_>, selection: RetainedSelectio
         }
         committed(&running, last, "The retained messages are cleared, but that is not on record").await?;
     }
+    running.pasts.changed();
     Ok(count(selected.len()))
 }
 
@@ -87,7 +167,7 @@ pub(crate) async fn set_retained(engine: Host<'_>, edit: RetainedEdit) -> Result
 }
 
 /// Waits until the journal has committed.
-async fn committed(running: &Running, sequence: Sequence, what: &str) -> Result<(), Fault> {
+pub(super) async fn committed(running: &Running, sequence: Sequence, what: &str) -> Result<(), Fault> {
     let mut progress = running.server.store().progress();
     let settled = progress.wait_for(|progress| progress.committed >= sequence || progress.paused.is_some());
     let why = match tokio::time::timeout(PATIENCE, settled).await {

@@ -9,9 +9,12 @@ use nightjar_mqtt::{QoS, TopicName};
 use nightjar_store::{Durability, MessageId, Options, Store};
 
 use super::*;
+use crate::pasts::Pasts;
 use crate::sampler::Sampler;
+use crate::searches::Searches;
 use crate::wire::{
-    PayloadKind, Properties, RetainedQuery, RetainedSort, TopicMessagesQuery, TopicQuery, TopicSort, TrafficRange,
+    ClearedQuery, PastProgress, PastQuery, PastRows, PastSort, PastState, PayloadKind, Properties, RetainedEnding,
+    RetainedQuery, RetainedSort, TopicMessagesQuery, TopicQuery, TopicSort, TrafficRange,
 };
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -151,5 +154,174 @@ async fn tree_retained_set_and_numbers_agree() {
     let overview = overview::overview(&desk.store, &sampler, &comings, TrafficRange::OneHour, now).unwrap();
     assert!(overview.events.iter().any(|event| event.text.contains("started")), "{:?}", overview.events);
     assert_eq!((overview.joined_5_min, overview.left_5_min), (0, 0));
+    desk.broker.stop().await;
+}
+
+/// A moment that differs from those before and after it, to the microsecond.
+async fn moment() -> f64 {
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    let moment = millis(nightjar_broker::now().wall);
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    moment
+}
+
+/// Waits until a look at the past is done.
+fn look_back(pasts: &Pasts, desk: &Desk, at: Option<f64>) -> PastProgress {
+    let mut progress = pasts.open(&desk.store, at).unwrap();
+    let end = Instant::now() + DEADLINE;
+    while !progress.done {
+        assert!(Instant::now() < end, "it ends");
+        std::thread::sleep(Duration::from_millis(1));
+        progress = past_rows(pasts, desk, progress.past, PastQuery { count: 0, ..everything() }).progress;
+    }
+    progress
+}
+
+fn everything() -> PastQuery {
+    PastQuery {
+        filter: String::new(),
+        different: false,
+        sort: PastSort::Topic,
+        descending: false,
+        first: 0,
+        count: 100,
+    }
+}
+
+fn past_rows(pasts: &Pasts, desk: &Desk, past: u64, query: PastQuery) -> PastRows {
+    pasts.rows(past, &desk.store, &desk.broker, &query).unwrap()
+}
+
+/// Topic, state, value then, value now.
+fn shown(rows: &PastRows) -> Vec<(&str, PastState, Option<&str>, Option<&str>)> {
+    rows.rows
+        .iter()
+        .map(|row| {
+            let (then, now) = (row.then.as_ref(), row.now.as_ref());
+            (&*row.topic, row.state, then.map(|then| &*then.preview), now.map(|now| &*now.preview))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_past_is_shown_beside_now() {
+    let desk = Desk::new();
+    let none = Properties::default();
+    for (topic, value) in [("line/lamp", "on"), ("line/door", "open"), ("line/mode", "auto"), ("hall", "bright")] {
+        desk.publish(topic, value, true, &none).await;
+    }
+    let then = moment().await;
+    desk.publish("line/lamp", "off", true, &none).await;
+    desk.publish("line/door", "", true, &none).await;
+    desk.publish("line/new", "7", true, &none).await;
+
+    let pasts = Pasts::default();
+    let progress = look_back(&pasts, &desk, Some(then));
+    assert_eq!((progress.found, progress.at), (4, Some(then)));
+    let rows = past_rows(&pasts, &desk, progress.past, everything());
+    assert_eq!(
+        shown(&rows),
+        [
+            ("hall", PastState::Same, Some("bright"), Some("bright")),
+            ("line/door", PastState::Gone, Some("open"), None),
+            ("line/lamp", PastState::Changed, Some("on"), Some("off")),
+            ("line/mode", PastState::Same, Some("auto"), Some("auto")),
+        ]
+    );
+    assert_eq!((rows.same, rows.changed, rows.gone, rows.new), (2, 1, 1, 1));
+    let different = PastQuery { different: true, filter: "line/+".to_owned(), ..everything() };
+    let rows = past_rows(&pasts, &desk, progress.past, different);
+    assert_eq!(
+        shown(&rows),
+        [
+            ("line/door", PastState::Gone, Some("open"), None),
+            ("line/lamp", PastState::Changed, Some("on"), Some("off")),
+            ("line/new", PastState::New, None, Some("7")),
+        ]
+    );
+    let youngest = PastQuery { sort: PastSort::Age, first: 1, count: 2, ..everything() };
+    let rows = past_rows(&pasts, &desk, progress.past, youngest);
+    assert_eq!(rows.rows.iter().map(|row| &*row.topic).collect::<Vec<_>>(), ["line/mode", "line/door"]);
+    assert_eq!(rows.total, 4);
+
+    // What changes now is seen beside the same past.
+    desk.publish("hall", "", true, &none).await;
+    pasts.changed();
+    let rows = past_rows(&pasts, &desk, progress.past, everything());
+    assert_eq!((rows.rows[0].state, rows.gone), (PastState::Gone, 2));
+    pasts.close(progress.past);
+    assert!(pasts.rows(progress.past, &desk.store, &desk.broker, &everything()).is_err());
+    desk.broker.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_cleared_is_listed_until_it_is_back() {
+    let desk = Desk::new();
+    let none = Properties::default();
+    desk.publish("a", "1", true, &none).await;
+    desk.publish("b", "2", true, &none).await;
+    desk.publish("a", "", true, &none).await;
+    desk.publish("b", "", true, &none).await;
+    let pasts = Pasts::default();
+    let progress = look_back(&pasts, &desk, None);
+    let cleared = |filter: &str| {
+        let query = ClearedQuery { filter: filter.to_owned(), first: 0, count: 10 };
+        let rows = pasts.cleared(progress.past, &desk.store, &desk.broker, &query).unwrap().rows;
+        rows.into_iter().map(|row| (row.row.topic, row.row.preview, row.by, row.expired)).collect::<Vec<_>>()
+    };
+    let row = |topic: &str, value: &str| (topic.to_owned(), value.to_owned(), Some("press".to_owned()), false);
+    assert_eq!(cleared(""), [row("b", "2"), row("a", "1")]);
+    assert_eq!(cleared("a"), [row("a", "1")]);
+    desk.publish("b", "back", true, &none).await;
+    assert_eq!(cleared(""), [row("a", "1")]);
+    desk.broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_topic_shows_each_value_and_how_it_ended() {
+    let desk = Desk::new();
+    let none = Properties::default();
+    let short = Properties { message_expiry_interval: Some(3_600), ..Properties::default() };
+    desk.publish("t", "1", true, &none).await;
+    desk.publish("t", "not retained", false, &none).await;
+    desk.publish("t", "2", true, &short).await;
+    desk.publish("t", "", true, &none).await;
+    desk.publish("t", "3", true, &none).await;
+    let searches = Searches::default();
+    let page =
+        |search, first, count| searches.retained_changes(&desk.broker, &desk.store, "t", search, first, count).unwrap();
+    let whole = page(None, 0, 100);
+    assert_eq!((whole.progress.found, whole.progress.done), (4, true));
+    let endings: Vec<_> = whole.rows.iter().map(|change| (&*change.row.preview, change.ending)).collect();
+    assert_eq!(
+        endings,
+        [
+            ("3", RetainedEnding::Stands),
+            ("", RetainedEnding::Replaced),
+            ("2", RetainedEnding::Cleared),
+            ("1", RetainedEnding::Replaced),
+        ]
+    );
+    assert_eq!(whole.rows[0].until, None);
+    assert_eq!(whole.rows[3].until, Some(whole.rows[2].row.at));
+    // A page in the middle knows what came after it.
+    let part = page(Some(whole.progress.search), 2, 1);
+    assert_eq!((&*part.rows[0].row.preview, part.rows[0].until), ("2", whole.rows[2].until));
+    assert_eq!(part.rows[0].ending, RetainedEnding::Cleared);
+    desk.broker.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_history_let_go_of_and_still_stands_ends_the_list() {
+    let desk = Desk::new();
+    desk.publish("t", "old", true, &Properties::default()).await;
+    desk.store.set_keeping(nightjar_store::Keeping {
+        otherwise: nightjar_store::Keep::Nothing,
+        ..nightjar_store::Keeping::everything()
+    });
+    desk.store.keep_to_rules();
+    let changes = Searches::default().retained_changes(&desk.broker, &desk.store, "t", None, 0, 10).unwrap();
+    assert_eq!((changes.progress.found, changes.rows.len()), (1, 1));
+    assert_eq!((&*changes.rows[0].row.preview, changes.rows[0].ending), ("old", RetainedEnding::Stands));
     desk.broker.stop().await;
 }

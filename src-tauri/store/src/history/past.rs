@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nightjar_broker::Timestamp;
+use nightjar_mqtt::TopicName;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -33,7 +34,7 @@ pub enum Past {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastMessage {
     pub id: MessageId,
-    pub topic: Arc<str>,
+    pub topic: TopicName,
     /// When it was published.
     pub received: Timestamp,
     /// Bytes of the payload.
@@ -226,10 +227,10 @@ impl<'a> Finder<'a> {
         let mut select = reader.prepare_cached("SELECT name FROM topic WHERE id = ?1")?;
         let mut named = Vec::with_capacity(self.found.len());
         for (change, ending) in std::mem::take(&mut self.found) {
-            let Some(topic) = select.query_row([change.topic], |row| row.get::<_, Box<str>>(0)).optional()? else {
-                continue;
-            };
-            let (id, topic) = (MessageId::from_row(change.id), Arc::from(topic));
+            let name: Option<String> = select.query_row([change.topic], |row| row.get(0)).optional()?;
+            // Only damage makes a topic none.
+            let Some(topic) = name.and_then(|name| TopicName::new(name).ok()) else { continue };
+            let id = MessageId::from_row(change.id);
             named.push(PastMessage { id, topic, received: change.at, size: change.size, ending });
         }
         match self.past {
