@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nightjar_broker::Broker;
-use nightjar_store::{Past, PastHandle, Store};
+use nightjar_store::{MessageId, Past, PastHandle, PastMessage, Store};
 use parking_lot::Mutex;
 
 use crate::views::past::{self, Compared};
-use crate::views::{count, timestamp};
-use crate::wire::{ClearedQuery, ClearedRows, Fault, PastProgress, PastQuery, PastRows};
+use crate::views::{count, millis, timestamp};
+use crate::wire::{ClearedQuery, ClearedRows, Fault, PastProgress, PastQuery, PastRows, RetainedSelection};
 
 /// Open at once; a window has one or two, and the next may begin before the last was closed.
 const MOST: usize = 4;
@@ -94,6 +94,31 @@ impl Pasts {
     fn look(&self, number: u64) -> Result<Arc<Look>, Fault> {
         let look = self.open.lock().pasts.get(&number).cloned();
         look.ok_or_else(|| Fault::new("The look at the past has ended", "Others took its place", "Choose it again"))
+    }
+
+    /// What a selection means of what was cleared since a moment, where one is given, and is not back.
+    ///
+    /// # Errors
+    /// Where it is closed, or did not end yet.
+    pub fn gone(
+        &self,
+        number: u64,
+        broker: &Broker,
+        selection: &RetainedSelection,
+        since: Option<f64>,
+    ) -> Result<Vec<MessageId>, Fault> {
+        let look = self.look(number)?;
+        if !look.progress(number)?.done {
+            let why = "The history is still being looked through";
+            return Err(Fault::new("Nothing was brought back", why, "Wait for it"));
+        }
+        let gone = look.handle.messages();
+        let of_selection = past::gone(&gone, broker, selection);
+        let is_late = |message: &&PastMessage| {
+            let ended = message.ending.map(|ending| millis(ending.at));
+            since.is_none_or(|since| ended.is_some_and(|ended| ended >= since))
+        };
+        Ok(of_selection.filter(is_late).map(|message| message.id).collect())
     }
 
     /// The window has changed what is retained: what it sees next is compared with that.

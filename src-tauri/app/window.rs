@@ -119,6 +119,7 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             retained::past_close,
             retained::retained_changes,
             retained::restore_retained,
+            retained::restore_cleared,
             publish::publisher,
             publish::publisher_connect,
             publish::publisher_disconnect,

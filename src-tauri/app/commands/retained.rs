@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use nightjar_broker::{ClientIdentifier, Journal, OwnMessage, Sequence};
 use nightjar_mqtt::{QoS, TopicName};
-use nightjar_store::MessageId;
+use nightjar_store::{MessageId, StoredMessage};
 
 use super::{Host, look, unreadable};
 use crate::engine::Running;
@@ -21,6 +21,8 @@ use crate::wire::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Messages that are cleared before the journal's queue is looked at.
 const BATCH: usize = 1_000;
+/// Messages of the past that are read as a whole at once.
+const FEW: usize = 50;
 
 #[tauri::command]
 pub(crate) async fn retained_rows(engine: Host<'_>, query: RetainedQuery) -> Result<RetainedRows, Fault> {
@@ -100,17 +102,54 @@ pub(crate) async fn restore_retained(
     {
         return Ok(Some(messages::row_of_held(&now, None)));
     }
-    let sequence = running.broker().publish(OwnMessage {
+    let sequence = set_again(&running, old);
+    running.pasts.changed();
+    committed(&running, sequence, "The value is set again, but that is not on record").await?;
+    Ok(None)
+}
+
+/// Publishes what was cleared again, to be retained, where nothing else took its place. Returns how many.
+#[tauri::command]
+pub(crate) async fn restore_cleared(
+    engine: Host<'_>,
+    past: u64,
+    selection: RetainedSelection,
+    since: Option<f64>,
+) -> Result<u32, Fault> {
+    const WHAT: &str = "Not all was brought back";
+    let running = engine.running()?;
+    let gone = look(&engine, move |running| running.pasts.gone(past, running.broker(), &selection, since)).await?;
+    let mut restored = 0;
+    for batch in gone.chunks(FEW) {
+        let ids = batch.to_vec();
+        let found = look(&engine, move |running| {
+            let found = running.store().messages(&ids, usize::MAX);
+            found.map_err(|error| Fault::of_read(WHAT, &error))
+        })
+        .await?;
+        let mut last = Sequence::default();
+        for old in found {
+            if running.broker().retained(&old.topic).is_none() {
+                last = set_again(&running, old);
+                restored += 1;
+            }
+        }
+        committed(&running, last, "The values are back, but that is not on record").await?;
+    }
+    running.pasts.changed();
+    Ok(count(restored))
+}
+
+/// Publishes a message of the past again, by the window.
+fn set_again(running: &Running, old: StoredMessage) -> Sequence {
+    running.broker().publish(OwnMessage {
         publisher: ClientIdentifier::new(WINDOW_CLIENT),
         topic: old.topic,
         payload: old.payload,
         qos: old.qos,
         retain: true,
         properties: old.properties,
-    });
-    running.pasts.changed();
-    committed(&running, sequence, "The value is set again, but that is not on record").await?;
-    Ok(None)
+    })
 }
 
 #[tauri::command]

@@ -1,7 +1,7 @@
 //! The retained set of the past, beside that of now.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use nightjar_broker::{Broker, Message};
@@ -12,7 +12,7 @@ use super::payload::PREVIEW_BYTES;
 use super::{TextOrFilter, count, messages, millis};
 use crate::wire::{
     ClearedQuery, ClearedRow, ClearedRows, PastProgress, PastQuery, PastRow, PastRows, PastSort, PastState,
-    RetainedChange, RetainedEnding,
+    RetainedChange, RetainedEnding, RetainedSelection,
 };
 
 /// Rows that a window can ask for at once.
@@ -137,10 +137,7 @@ pub fn cleared_rows(
     progress: PastProgress,
     query: &ClearedQuery,
 ) -> Result<ClearedRows, ReadError> {
-    let wanted = TextOrFilter::new(&query.filter);
-    // What is back meanwhile is no longer gone.
-    let is_gone = |message: &&PastMessage| wanted.matches(&message.topic) && broker.retained(&message.topic).is_none();
-    let found: Vec<_> = cleared.iter().filter(is_gone).collect();
+    let found: Vec<_> = gone(cleared, broker, &RetainedSelection::Filter(query.filter.clone())).collect();
     let shown: Vec<_> = found.iter().skip(query.first as usize).take(query.count.min(MOST_ROWS) as usize).collect();
     let ids: Vec<_> = shown
         .iter()
@@ -160,6 +157,25 @@ pub fn cleared_rows(
     });
     let rows = rows.collect();
     Ok(ClearedRows { progress, total: count(found.len()), first: query.first, rows })
+}
+
+/// What a selection means of what was cleared; what is back meanwhile is no longer gone.
+pub fn gone<'a>(
+    cleared: &'a [PastMessage],
+    broker: &'a Broker,
+    selection: &RetainedSelection,
+) -> impl Iterator<Item = &'a PastMessage> {
+    let (filter, topics): (_, HashSet<String>) = match selection {
+        RetainedSelection::Filter(filter) => (Some(TextOrFilter::new(filter)), HashSet::new()),
+        RetainedSelection::Topics(topics) => (None, topics.iter().cloned().collect()),
+    };
+    cleared.iter().filter(move |message| {
+        let is_wanted = match &filter {
+            Some(filter) => filter.matches(&message.topic),
+            None => topics.contains(&*message.topic),
+        };
+        is_wanted && broker.retained(&message.topic).is_none()
+    })
 }
 
 /// The retained history of a topic, newest first. `newer` is the message after the first of them, where there is one.

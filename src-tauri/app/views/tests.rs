@@ -14,7 +14,7 @@ use crate::sampler::Sampler;
 use crate::searches::Searches;
 use crate::wire::{
     ClearedQuery, PastProgress, PastQuery, PastRows, PastSort, PastState, PayloadKind, Properties, RetainedEnding,
-    RetainedQuery, RetainedSort, TopicMessagesQuery, TopicQuery, TopicSort, TrafficRange,
+    RetainedQuery, RetainedSelection, RetainedSort, TopicMessagesQuery, TopicQuery, TopicSort, TrafficRange,
 };
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -274,6 +274,10 @@ async fn what_was_cleared_is_listed_until_it_is_back() {
     assert_eq!(cleared("a"), [row("a", "1")]);
     desk.publish("b", "back", true, &none).await;
     assert_eq!(cleared(""), [row("a", "1")]);
+    let gone = |selection, since| pasts.gone(progress.past, &desk.broker, &selection, since).unwrap().len();
+    assert_eq!(gone(RetainedSelection::Filter(String::new()), None), 1);
+    assert_eq!(gone(RetainedSelection::Topics(vec!["a".to_owned(), "b".to_owned(), "c".to_owned()]), None), 1);
+    assert_eq!(gone(RetainedSelection::Filter("a".to_owned()), Some(moment().await)), 0, "it was cleared before");
     desk.broker.stop().await;
 }
 

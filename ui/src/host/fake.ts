@@ -7,8 +7,10 @@ import { fault } from "./fake/fault";
 import { FakeHistory } from "./fake/history";
 import { keepingCommands } from "./fake/keeping";
 import { overviewCommands } from "./fake/overview";
+import { pastCommands } from "./fake/past";
 import { plotCommands } from "./fake/plots";
 import { FakePublisher } from "./fake/publisher";
+import { queueCommands } from "./fake/queues";
 import { retainedCommands } from "./fake/retained";
 import { statusCommands } from "./fake/status";
 import { messageCommands } from "./fake/topicmessages";
@@ -37,11 +39,13 @@ export class FakeHost {
       ...treeCommands(world),
       ...messageCommands(world, history),
       ...clientCommands(world, publisher),
+      ...queueCommands(world),
       ...history.commands,
       ...exportCommands(world, history, options, this.copied),
       ...keepingCommands(world, options),
       ...plotCommands(world, options),
       ...retainedCommands(world),
+      ...pastCommands(world),
       ...publisher.commands,
       copy: async (text) => void this.copied.push(text),
     };

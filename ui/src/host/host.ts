@@ -6,6 +6,8 @@
 import type { Access } from "./types/Access";
 import type { ClientDetail } from "./types/ClientDetail";
 import type { ClientQuery } from "./types/ClientQuery";
+import type { ClearedQuery } from "./types/ClearedQuery";
+import type { ClearedRows } from "./types/ClearedRows";
 import type { ClientRows } from "./types/ClientRows";
 import type { ExportFormat } from "./types/ExportFormat";
 import type { Found } from "./types/Found";
@@ -23,12 +25,19 @@ import type { KeepingForecast } from "./types/KeepingForecast";
 import type { KeepingRules } from "./types/KeepingRules";
 import type { MessageDetail } from "./types/MessageDetail";
 import type { OutgoingMessage } from "./types/OutgoingMessage";
+import type { MessageRow } from "./types/MessageRow";
 import type { Overview } from "./types/Overview";
+import type { PastProgress } from "./types/PastProgress";
+import type { PastQuery } from "./types/PastQuery";
+import type { PastRows } from "./types/PastRows";
 import type { Preferences } from "./types/Preferences";
 import type { Published } from "./types/Published";
 import type { PublisherOptions } from "./types/PublisherOptions";
 import type { PublisherSubscription } from "./types/PublisherSubscription";
 import type { PublisherView } from "./types/PublisherView";
+import type { QueueRows } from "./types/QueueRows";
+import type { QueueSelection } from "./types/QueueSelection";
+import type { RetainedChanges } from "./types/RetainedChanges";
 import type { RetainedEdit } from "./types/RetainedEdit";
 import type { RetainedQuery } from "./types/RetainedQuery";
 import type { RetainedRows } from "./types/RetainedRows";
@@ -61,6 +70,11 @@ export interface Host {
   clientRows(query: ClientQuery): Promise<ClientRows>;
   clientDetail(client: string): Promise<ClientDetail>;
   disconnectClient(client: string): Promise<void>;
+  /** What waits for a client, in the order of sending. */
+  queueRows(client: string, first: number, count: number): Promise<QueueRows>;
+  queuedMessage(client: string, key: string): Promise<MessageDetail>;
+  /** Returns how many were taken out for good. */
+  purgeQueue(client: string, selection: QueueSelection): Promise<number>;
 
   historyOpen(query: HistoryQuery): Promise<HistoryProgress>;
   historyPage(search: number, first: number, count: number): Promise<HistoryPage>;
@@ -113,6 +127,19 @@ export interface Host {
   /** Returns how many were cleared. */
   clearRetained(selection: RetainedSelection): Promise<number>;
   setRetained(edit: RetainedEdit): Promise<void>;
+
+  /** What was retained at a moment or, with null, what was cleared; ask for rows once it is done. */
+  pastOpen(at: number | null): Promise<PastProgress>;
+  pastRows(past: number, query: PastQuery): Promise<PastRows>;
+  clearedRows(past: number, query: ClearedQuery): Promise<ClearedRows>;
+  pastClose(past: number): Promise<void>;
+  /** The retained history of a topic; null begins a search, which `historyClose` ends. */
+  retainedChanges(topic: string, search: number | null, first: number, count: number): Promise<RetainedChanges>;
+  /** Publishes a message of the past again, retained, unless its topic retains another one than that of `over`: then nothing is
+   *  done, and that one is the answer. */
+  restoreRetained(message: number, over: number | null): Promise<MessageRow | null>;
+  /** Brings back what was cleared (since a moment, where one is given) and has no other value; returns how many. */
+  restoreCleared(past: number, selection: RetainedSelection, since: number | null): Promise<number>;
 
   /** `after`: the newest id of the inbox that the window has. */
   publisher(after: number): Promise<PublisherView>;

@@ -31,6 +31,9 @@ export const tauri: Host = {
   clientRows: (query) => call("client_rows", { query }),
   clientDetail: (client) => call("client_detail", { client }),
   disconnectClient: (client) => call("disconnect_client", { client }),
+  queueRows: (client, first, count) => call("queue_rows", { client, first, count }),
+  queuedMessage: (client, key) => call("queued_message", { client, key }),
+  purgeQueue: (client, selection) => call("purge_queue", { client, selection }),
 
   historyOpen: (query) => call("history_open", { query }),
   historyPage: (search, first, count) => call("history_page", { search, first, count }),
@@ -57,6 +60,13 @@ export const tauri: Host = {
   countRetained: (selection) => call("count_retained", { selection }),
   clearRetained: (selection) => call("clear_retained", { selection }),
   setRetained: (edit) => call("set_retained", { edit }),
+  pastOpen: (at) => call("past_open", { at }),
+  pastRows: (past, query) => call("past_rows", { past, query }),
+  clearedRows: (past, query) => call("cleared_rows", { past, query }),
+  pastClose: (past) => call("past_close", { past }),
+  retainedChanges: (topic, search, first, count) => call("retained_changes", { topic, search, first, count }),
+  restoreRetained: (message, over) => call("restore_retained", { message, over }),
+  restoreCleared: (past, selection, since) => call("restore_cleared", { past, selection, since }),
 
   publisher: (after) => call("publisher", { after }),
   publisherConnect: (options) => call("publisher_connect", { options }),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { time } from "./format";
-import { parseWhen } from "./when";
+import { parseWhen, writeWhen } from "./when";
 
 const now = new Date(2026, 10, 22, 16, 30, 5, 250).getTime();
 const at = (...parts: [number, number, number, number?, number?, number?, number?]) => new Date(...parts).getTime();
@@ -33,4 +33,11 @@ test.each(["", "soon", "25:00", "14:61", "31 Feb", "31 Foo 14:07", "2026-13-01",
 test("reads what the window writes", () => {
   const moment = at(2025, 2, 3, 4, 5, 6, 7);
   expect(parseWhen(time(moment, now), now)).toBe(moment);
+});
+
+test("a moment that was written is read again, to the millisecond", () => {
+  for (const at of [0, 1_767_225_599_999, new Date(2026, 1, 3, 4, 5, 6, 7).getTime()]) {
+    expect(parseWhen(writeWhen(at))).toBe(at);
+  }
+  expect(writeWhen(new Date(2026, 1, 3, 4, 5, 6, 7).getTime())).toBe("2026-02-03 04:05:06.007");
 });

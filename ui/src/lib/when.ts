@@ -26,6 +26,15 @@ export function parseWhen(text: string, now = Date.now()): number | null {
   return at.getMonth() === date.month ? at.getTime() : null;
 }
 
+/** A point in time as it is written in a field, to the millisecond, and read by `parseWhen`. */
+export function writeWhen(at: number): string {
+  const date = new Date(at);
+  const two = (n: number) => String(n).padStart(2, "0");
+  const days = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  return `${days} ${clock}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+}
+
 function day(words: string, today: Date): { year: number; month: number; day: number } | null {
   const [year, month, number] = [today.getFullYear(), today.getMonth(), today.getDate()];
   if (words === "" || words === "today") return { year, month, day: number };

@@ -11,12 +11,14 @@ import { plural, duration } from "../lib/format";
 import { shorten } from "../lib/shorten";
 import type { App } from "./app.svelte";
 import { HeldRows } from "./heldrows.svelte";
+import { ClientQueue } from "./queue.svelte";
 
-export type ClientTab = "subscriptions" | "session" | "timeline";
+export type ClientTab = "subscriptions" | "session" | "queue" | "timeline";
 
 export class Clients {
   readonly table: HeldRows<ClientRow, ClientRows>;
   readonly detail: Feed<ClientDetail>;
+  readonly queue: ClientQueue;
 
   filter = $state("");
   onlyConnected = $state(false);
@@ -49,6 +51,7 @@ export class Clients {
         }),
     );
     this.detail = new Feed(app, () => app.host.clientDetail(this.table.selected ?? ""));
+    this.queue = new ClientQueue(app);
   }
 
   /** The selected client, as soon as its detail is there; the one before stays in sight until then. */
@@ -82,6 +85,7 @@ export class Clients {
 
   deselect(): boolean {
     if (this.table.selected === undefined) return false;
+    if (this.tab === "queue" && this.queue.escape()) return true;
     this.table.clearSelection();
     return true;
   }
@@ -98,6 +102,7 @@ export class Clients {
     if (client === this.#of) return;
     this.#of = client;
     this.search = "";
+    this.queue.follow(client);
     this.fault = undefined;
     this.detail.fault = undefined;
     this.detail.refresh();

@@ -12,18 +12,29 @@ import type { RetainedSort } from "../host/types/RetainedSort";
 import { count, plural } from "../lib/format";
 import { decodeBase64, encodeBase64 } from "../lib/payload";
 import { shorten } from "../lib/shorten";
+import { timeToSecond } from "../lib/format";
 import { ancestors, filterError, hasWildcard } from "../lib/topicfilter";
 import type { App } from "./app.svelte";
+import { RetainedChangeList } from "./changes.svelte";
+import { RetainedCleared } from "./cleared.svelte";
 import { HeldRows } from "./heldrows.svelte";
 import { Inspected } from "./inspected.svelte";
+import { RetainedPast } from "./past.svelte";
 import { PayloadDraft } from "./payloaddraft.svelte";
 
 /** "All that match" is more than the window has seen, so it is a filter and not a list. */
 export type Picked = { which: "topics"; topics: ReadonlySet<string> } | { which: "all"; filter: string };
 
+/** What is shown: what is retained now, what was at a moment of the past, or what was cleared. */
+export type RetainedView = "now" | "past" | "cleared";
+
 const NONE: Picked = { which: "topics", topics: new Set() };
 /** More than this are picked by a filter only: to take one out, their names would have to be fetched. */
 const NAMED = 20_000;
+/** Milliseconds before a clearing in which another one is taken for it. */
+const SLACK = 2_000;
+/** How often a look at the past is looked at that is not done. */
+const PATIENCE = 200;
 /** Topics that a question names. */
 const LISTED = 5;
 
@@ -31,6 +42,15 @@ export class Retained {
   readonly table: HeldRows<MessageRow, RetainedRows>;
   readonly inspected: Inspected<string>;
 
+  readonly past: RetainedPast;
+  readonly cleared: RetainedCleared;
+  /** What the selected topic retained over time. */
+  readonly changes: RetainedChangeList;
+
+  view = $state<RetainedView>("now");
+  tab = $state<"payload" | "properties" | "changes">("payload");
+  /** A value of the past is being set again. */
+  restoring = $state(false);
   filter = $state("");
   sort = $state<RetainedSort>("topic");
   descending = $state(false);
@@ -67,6 +87,9 @@ export class Retained {
         }),
     );
     this.inspected = new Inspected((topic: string) => app.host.retainedMessage(topic));
+    this.past = new RetainedPast(app);
+    this.cleared = new RetainedCleared(app);
+    this.changes = new RetainedChangeList(app);
   }
 
   setFilter(filter: string): void {
@@ -85,8 +108,37 @@ export class Retained {
     this.table.act();
   }
 
+  /** The topic that the inspector is about. */
+  readonly topic = $derived.by(() => this.#tableOf(this.view).selected);
+
+  #tableOf(view: RetainedView) {
+    return view === "now" ? this.table : this[view].table;
+  }
+
+  /** Shows now, the past or what was cleared. What is selected stays so, where it is there. */
+  setView(view: RetainedView, at?: number): void {
+    const { topic } = this;
+    const before = this.view;
+    if (view === "past") void this.past.open(at);
+    else if (view === "cleared") void this.cleared.open();
+    if (view === before) return;
+    this.unpick();
+    this.view = view;
+    if (before === "past") this.past.close();
+    else if (before === "cleared") this.cleared.close();
+    if (topic !== undefined) void this.#tableOf(view).find(topic);
+  }
+
+  /** Goes to the moment at which a topic got a value. */
+  travel(topic: string, at: number): void {
+    this.setView("past", at);
+    this.tab = "payload";
+    void this.past.table.find(topic);
+  }
+
   /** Another screen sent the user here; answers where the topic is. */
   async open(topic: string): Promise<number> {
+    this.setView("now");
     this.setFilter("");
     return this.table.find(topic);
   }
@@ -107,8 +159,10 @@ export class Retained {
 
   /** Escape: what is picked first, then the selection. */
   escape(): boolean {
+    const table = this.#tableOf(this.view);
     if (this.pickedCount > 0) this.unpick();
-    else if (this.table.selected !== undefined) this.table.clearSelection();
+    else if (table.selected !== undefined) table.clearSelection();
+    else if (this.view !== "now") this.setView("now");
     else return false;
     return true;
   }
@@ -192,10 +246,14 @@ export class Retained {
     try {
       const n = await this.#app.host.countRetained(selection);
       if (n > 0 && !(await this.#app.dialogs.confirm(question(selection, n)))) return;
+      const since = Date.now() - SLACK;
       const cleared = n === 0 ? 0 : await this.#app.host.clearRetained(selection);
-      this.#app.toasts.say(
-        cleared === 0 ? "There was nothing left to clear" : `${plural(cleared, "retained message")} cleared`,
-      );
+      if (cleared === 0) this.#app.toasts.say("There was nothing left to clear");
+      else
+        this.#app.toasts.say(
+          `${plural(cleared, "retained message")} cleared`,
+          () => void this.#bringBack(selection, since),
+        );
       this.#forget(selection);
     } catch (error) {
       this.fault = asFault(error);
@@ -216,6 +274,52 @@ export class Retained {
       this.picked = { which: "topics", topics };
     } else {
       this.unpick();
+    }
+  }
+
+  // Bringing back
+
+  /** Takes a clearing back: what has got another value since keeps that. */
+  async #bringBack(selection: RetainedSelection, since: number): Promise<void> {
+    const { host } = this.#app;
+    try {
+      let { past, done } = await host.pastOpen(null);
+      while (!done) {
+        await new Promise((resolve) => setTimeout(resolve, PATIENCE));
+        ({ done } = (await host.clearedRows(past, { filter: "", first: 0, count: 0 })).progress);
+      }
+      const back = await host.restoreCleared(past, selection, since);
+      void host.pastClose(past).catch(() => undefined);
+      this.#app.toasts.say(`${plural(back, "retained message")} brought back`);
+    } catch (error) {
+      this.#app.complain(error);
+    } finally {
+      this.table.act();
+    }
+  }
+
+  /** Publishes a value of the past again, to be retained; asks where it would take the place of another one. */
+  async setAgain(old: MessageRow): Promise<void> {
+    if (this.restoring) return;
+    this.restoring = true;
+    try {
+      let over: number | null = null;
+      for (;;) {
+        const now = await this.#app.host.restoreRetained(old.id, over);
+        if (now === null) break;
+        if (!(await this.#app.dialogs.confirm(replacing(old, now, this.#app.now)))) return;
+        over = now.at;
+      }
+      const undo = () => void this.#app.host.clearRetained({ which: "topics", value: [old.topic] });
+      this.#app.toasts.say(`${shorten(old.topic, 60)} set again`, over === null ? undo : undefined);
+    } catch (error) {
+      this.#app.complain(error);
+    } finally {
+      this.restoring = false;
+      this.table.act();
+      if (this.view === "cleared") void this.cleared.open();
+      if (this.view === "past") this.past.table.act();
+      if (this.changes.topic === old.topic) void this.changes.open(old.topic);
     }
   }
 
@@ -272,6 +376,19 @@ export class RetainedDraft {
     const payload_is_text = this.payload.isUtf8 ? properties.payload_is_text : null;
     return { topic, qos, payload: encodeBase64(bytes), properties: { ...properties, payload_is_text } };
   }
+}
+
+/** What a value of the past is about to replace. */
+function replacing(old: MessageRow, now: MessageRow, at: number) {
+  return {
+    title: `Replace the value of ${shorten(old.topic, 100)}?`,
+    body: [
+      `It retains ${shorten(now.preview, 80)}, published by ${shorten(now.publisher, 60)} at ${timeToSecond(now.at, at)}.`,
+      `Who subscribes gets ${shorten(old.preview, 80)} of ${timeToSecond(old.at, at)} instead, from this window.`,
+    ],
+    action: "Replace it",
+    danger: true,
+  };
 }
 
 /** What is about to be cleared, by name and number. */

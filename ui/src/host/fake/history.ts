@@ -10,10 +10,10 @@ import type { HistoryProgress } from "../types/HistoryProgress";
 import type { HistoryQuery } from "../types/HistoryQuery";
 import type { MessageRow } from "../types/MessageRow";
 import { isMet } from "./json";
-import { rowOf } from "./messages";
+import { keptRow, rowOf } from "./messages";
 import { noise } from "./noise";
 import type { Topic } from "./topics";
-import type { World } from "./world";
+import { CHANGE_IDS, type World } from "./world";
 
 const BEFORE = 2_104_318;
 /** Milliseconds from one to the next. */
@@ -63,25 +63,35 @@ export class FakeHistory {
     return { topic, seq: Math.floor(id / 8), at };
   }
 
+  /** What a search for retained messages alone finds: every change of what is retained. */
+  #changes({ filter, client, text, json, from, to, qos, retain }: HistoryQuery): number[] | undefined {
+    if (retain !== true || client || text || json || from !== null || to !== null || qos !== null) return undefined;
+    const found = this.world.changes.filter(({ kept }) => !filter || matches(filter, kept.topic));
+    return found.map(({ id }) => id).reverse();
+  }
+
   row(id: number): MessageRow {
+    const change = this.world.changes[id - CHANGE_IDS];
+    if (change) return keptRow(change.kept, id);
     const { topic, seq, at } = this.place(id);
     return rowOf(topic, seq, id, at);
   }
 
   open(query: HistoryQuery): HistoryProgress {
     const { filter, client, text, json, ...rest } = query;
+    const changes = this.#changes(query);
     const everything = !filter && !client && !text && !json && Object.values(rest).every((wanted) => wanted === null);
     const newest = this.newest;
     const search: Search = {
       query,
-      found: everything ? undefined : [],
+      found: changes ?? (everything ? undefined : []),
       newest,
-      next: everything ? 0 : newest,
+      next: everything || changes ? 0 : newest,
       closed: false,
     };
     const number = this.#nextSearch++;
     this.#searches.set(number, search);
-    if (!everything) setTimeout(() => this.#scan(search));
+    if (!everything && !changes) setTimeout(() => this.#scan(search));
     return this.#progress(number, search);
   }
 
@@ -102,7 +112,7 @@ export class FakeHistory {
     const search = this.#search(number);
     const found = search.found?.length ?? search.newest;
     if (found === 0) return null;
-    const at = (position: number) => this.place(search.found ? search.found[position]! : search.newest - position).at;
+    const at = (position: number) => this.row(search.found ? search.found[position]! : search.newest - position).at;
     const [begin, end] = [from ?? at(found - 1), to ?? at(0)];
     if (begin >= end) return null;
     /** How many are not older. */

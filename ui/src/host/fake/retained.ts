@@ -50,7 +50,10 @@ export function retainedCommands(world: World): Commands {
     },
     async clearRetained(selection) {
       const topics = selected(selection);
-      for (const topic of topics) world.retained.delete(topic);
+      for (const topic of topics) {
+        const kept = world.retained.get(topic)!;
+        world.retain({ ...kept, payload: "", at: world.now(), publisher: "nightjar-window" });
+      }
       return topics.length;
     },
     async setRetained(edit) {

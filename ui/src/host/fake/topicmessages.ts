@@ -18,7 +18,8 @@ import {
 } from "./messages";
 import { noise } from "./noise";
 import type { Topic } from "./topics";
-import type { World } from "./world";
+import { changeDetail } from "./past";
+import { CHANGE_IDS, type World } from "./world";
 
 export function messageCommands(world: World, history: FakeHistory): Pick<Host, "topicMessages" | "message"> {
   function histogram(topic: Topic): number[] {
@@ -73,6 +74,7 @@ export function messageCommands(world: World, history: FakeHistory): Pick<Host, 
     },
 
     async message(id) {
+      if (id >= CHANGE_IDS && id < SENT_IDS) return changeDetail(world, id);
       if (id >= SENT_IDS) {
         const kept = world.sent[id - SENT_IDS];
         if (!kept) throw fault("The message is gone", "It is no longer in the history", "Choose another one");

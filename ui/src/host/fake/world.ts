@@ -21,6 +21,16 @@ export interface Kept {
   properties: Properties;
 }
 
+/** A change of what a topic retains; without a payload it was cleared. */
+export interface Change {
+  id: number;
+  kept: Kept;
+}
+
+/** Their ids begin here. */
+export const CHANGE_IDS = 2 ** 51;
+const HOUR = 3_600_000;
+
 export class World {
   readonly started = Date.now();
   /** Nothing has ever connected. */
@@ -30,6 +40,8 @@ export class World {
   readonly tree = new Tree<Topic>();
   clients: Client[];
   readonly retained = new Map<string, Kept>();
+  /** Every change of what is retained, the oldest first. */
+  readonly changes: Change[] = [];
   /** What the window published, the oldest first. */
   readonly sent: Kept[] = [];
 
@@ -50,7 +62,37 @@ export class World {
         });
       }
     }
+    this.#remember();
     this.clients = this.empty ? [] : makeClients(this.topics, this.started);
+  }
+
+  /** Makes up what was retained before: older values of each topic, and some that were cleared. */
+  #remember(): void {
+    const before: Kept[] = [];
+    for (const kept of this.retained.values()) {
+      const topic = this.byPath.get(kept.topic)!;
+      const values = 1 + Math.floor(noise(41, topic.index) * 4);
+      for (let n = 1; n <= values; n += 1) {
+        const at = kept.at - Math.floor(n * (0.3 + noise(42, topic.index * 8 + n)) * 9 * HOUR);
+        before.push({ ...kept, payload: topic.payload(n), at });
+      }
+      before.push(kept);
+    }
+    const last = [...this.retained.values()].slice(0, 12);
+    last.forEach((kept, n) => {
+      const old = { ...kept, topic: `${kept.topic}-old`, at: this.started - (30 + n) * HOUR };
+      const cleared = { ...old, payload: "", at: this.started - (n + 1) * 0.7 * HOUR, publisher: "node-red" };
+      before.push(old, cleared);
+    });
+    before.sort((a, b) => a.at - b.at);
+    for (const kept of before) this.changes.push({ id: CHANGE_IDS + this.changes.length, kept });
+  }
+
+  /** A topic retains a message from here on or, without a payload, none. */
+  retain(kept: Kept): void {
+    this.changes.push({ id: CHANGE_IDS + this.changes.length, kept });
+    if (kept.payload.length === 0) this.retained.delete(kept.topic);
+    else this.retained.set(kept.topic, kept);
   }
 
   now = (): number => Date.now();
@@ -101,10 +143,7 @@ export class World {
       this.byPath.set(topic.path, topic);
       this.tree.add(topic);
     }
-    if (message.retain) {
-      if (bytes.length === 0) this.retained.delete(message.topic);
-      else this.retained.set(message.topic, kept);
-    }
+    if (message.retain) this.retain(kept);
     return this.clients.some(
       (other) => other.name !== client && other.subscriptions.some(({ filter }) => matches(filter, message.topic)),
     );
