@@ -95,6 +95,54 @@ export const tests = {
     await session.getByText("Keep Alive timeout (0x8D)").waitFor();
   },
 
+  "what waits for a client is looked at, and purged after a question": async (open) => {
+    const page = await clients(open);
+    await page.evaluate(() => window.nightjar.openClient("node-red"));
+    await page.inspector.getByRole("tab", { name: /^Queue/ }).click();
+    const list = page.getByRole("grid", { name: "Queue of node-red" });
+    await list.getByRole("row").first().waitFor();
+    const total = Number(await list.getAttribute("aria-rowcount"));
+    assert.ok(total > 1000);
+    assert.ok((await list.getByRole("row").count()) < 60);
+    assert.match(await page.inspector.innerText(), /oldest/);
+
+    await list.getByRole("row").nth(1).click();
+    const message = page.getByRole("region", { name: "Waiting message" });
+    await message.getByText("Published by").waitFor();
+    const first = await message.getByRole("heading").locator("..").innerText();
+    await page.keyboard.press("j");
+    await until(
+      "the next is shown",
+      async () => (await message.getByRole("heading").locator("..").innerText()) !== first,
+    );
+    await page.keyboard.press("Escape");
+    await message.waitFor({ state: "detached" });
+
+    await list
+      .getByRole("row")
+      .nth(0)
+      .click({ modifiers: ["Control"] });
+    await list
+      .getByRole("row")
+      .nth(2)
+      .click({ modifiers: ["Shift"] });
+    await page.inspector.getByRole("button", { name: "Purge 3" }).click();
+    const dialog = page.getByRole("dialog", { name: "Purge 3 messages that wait for node-red?" });
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    assert.equal(await page.calls("purgeQueue"), 0);
+    await page.inspector.getByRole("button", { name: "Purge 3" }).click();
+    await dialog.getByRole("button", { name: "Purge 3" }).click();
+    await page.getByRole("status").getByText("3 messages purged for node-red").waitFor();
+    await until("they are gone", async () => Number(await list.getAttribute("aria-rowcount")) === total - 3);
+
+    await page.inspector.getByRole("button", { name: "Purge all" }).click();
+    await page
+      .getByRole("dialog")
+      .getByRole("button", { name: /^Purge/ })
+      .click();
+    await page.inspector.getByText("The queue is empty").waitFor();
+  },
+
   "disconnecting asks with the client's name; the failure stands in its pane": async (open) => {
     const page = await clients(open);
     await page.client("homeassistant").click();

@@ -46,6 +46,10 @@ export class RetainedPast {
   /** What was in sight before a part of it was chosen, the last one last. */
   wider = $state.raw<readonly HistoryHistogram[]>([]);
   stepping = $state(false);
+  /** Where the selected topic is in the list that has just come. */
+  revealed = $state.raw<{ index: number } | undefined>(undefined);
+  /** The selected topic is not in it: it retained nothing. */
+  missing = $state(false);
 
   readonly filterError = $derived(hasWildcard(this.filter) ? (filterError(this.filter) ?? undefined) : undefined);
   /** What is selected; the row stays known while it is out of sight. */
@@ -97,11 +101,42 @@ export class RetainedPast {
       this.#closeLook();
       this.progress = progress;
       this.fault = undefined;
-      this.table.act();
+      void this.#settle(run, progress.past).catch((error: unknown) => this.#failed(run, error));
       if (this.histogram === undefined) void this.#measure();
     } catch (error) {
-      if (run === this.#run) this.fault = asFault(error);
+      this.#failed(run, error);
     }
+  }
+
+  #failed(run: number, error: unknown): void {
+    if (run === this.#run) this.fault = asFault(error);
+  }
+
+  /** Once the moment is there: finds the selected topic in it again. */
+  async #settle(run: number, past: number): Promise<void> {
+    this.table.act();
+    this.missing = false;
+    const look = { filter: "", different: false, sort: this.sort, descending: false, first: 0, count: 0 };
+    while (run === this.#run && !(await this.#app.host.pastRows(past, look)).progress.done)
+      await new Promise((resolve) => setTimeout(resolve, PATIENCE));
+    const { selected } = this.table;
+    if (run !== this.#run || selected === undefined) return;
+    const index = await this.table.find(selected);
+    if (run !== this.#run || selected !== this.table.selected) return;
+    if (index >= 0) this.revealed = { index };
+    else {
+      this.missing = true;
+      this.chosen = undefined;
+      this.inspected.show(undefined);
+    }
+  }
+
+  /** Selects a topic, and finds it once the moment is there. */
+  choose(topic: string): void {
+    this.table.selected = topic;
+    const run = this.#run;
+    if (this.progress !== undefined)
+      void this.#settle(run, this.progress.past).catch((error: unknown) => this.#failed(run, error));
   }
 
   /** Back to now: nothing of the past goes on. */
@@ -164,7 +199,7 @@ export class RetainedPast {
 
   /** After the selection or its row has changed: shows the message as it was then. */
   follow(topic: string | undefined, row: PastRow | undefined): void {
-    if (row !== undefined) this.chosen = row;
+    if (row !== undefined) [this.chosen, this.missing] = [row, false];
     else if (topic !== this.chosen?.topic) this.chosen = undefined;
     this.inspected.show(this.chosen?.then?.id);
   }

@@ -126,14 +126,16 @@ export class Retained {
     this.view = view;
     if (before === "past") this.past.close();
     else if (before === "cleared") this.cleared.close();
-    if (topic !== undefined) void this.#tableOf(view).find(topic);
+    if (topic === undefined) return;
+    if (view === "past") this.past.choose(topic);
+    else if (view === "now") void this.table.find(topic);
   }
 
   /** Goes to the moment at which a topic got a value. */
   travel(topic: string, at: number): void {
     this.setView("past", at);
     this.tab = "payload";
-    void this.past.table.find(topic);
+    this.past.choose(topic);
   }
 
   /** Another screen sent the user here; answers where the topic is. */
