@@ -13,9 +13,7 @@ use parking_lot::Mutex;
 use crate::fault::sentence;
 use crate::views::payload::PREVIEW_BYTES;
 use crate::views::{histogram, messages, past, timestamp};
-use crate::wire::{
-    Fault, HistoryHistogram, HistoryPage, HistoryPick, HistoryProgress, HistoryQuery, RetainedChanges,
-};
+use crate::wire::{Fault, HistoryHistogram, HistoryPage, HistoryPick, HistoryProgress, HistoryQuery, RetainedChanges};
 
 /// Searches at once; History has one and Retained two, and the next may begin before the last was closed.
 const MOST: usize = 8;

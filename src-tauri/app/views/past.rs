@@ -68,7 +68,7 @@ impl Compared {
         for now in now.into_values() {
             compared.add(Pair { then: None, now: Some(now), state: PastState::New });
         }
-        compared.rows.sort_by(|a, b| by_topic(a, b));
+        compared.rows.sort_by(by_topic);
         compared
     }
 
