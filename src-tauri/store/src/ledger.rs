@@ -3,19 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use nightjar_broker::{Event, Message, Record, Timestamp};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
+use nightjar_broker::{Event, Record, Timestamp};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::error::is_full;
 use crate::history::read_message;
 use crate::keeping::{Keeping, Order};
+use crate::message_rows::{MessageRow, MessageRows, MessageTable};
 use crate::names::{ClientNumbers, KnownTopic, Slot, TopicNumbers};
 use crate::open::Kept;
 use crate::postings::{self, Entry, SEGMENT, Tail, segment_of, segments};
 use crate::queue::Gap;
 use crate::sessions::{self, SessionBook};
 use crate::topics::Topics;
-use crate::{keeping, properties, schema};
+use crate::{keeping, schema};
 
 /// The writing connection, and what is known of the tables so that they need not be asked.
 #[derive(Debug)]
@@ -38,7 +39,6 @@ pub(crate) struct Ledger {
     ids: Vec<Option<i64>>,
     entries: Vec<Entry>,
     retained: HashMap<i64, Option<i64>>,
-    column: Vec<u8>,
 }
 
 /// Where the tables end.
@@ -104,7 +104,6 @@ impl Ledger {
             ids: Vec::new(),
             entries: Vec::new(),
             retained: HashMap::new(),
-            column: Vec::new(),
         };
         ledger.read_tail()?;
         Ok(ledger)
@@ -166,14 +165,8 @@ impl Ledger {
     fn write(&mut self, records: &[Record]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
-            let mut insert = transaction.prepare_cached(
-                "INSERT INTO message (id, time_us, topic_id, client_id, qos, retain, matched, properties, payload)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            )?;
-            let mut hold = transaction.prepare_cached(
-                "INSERT INTO held (id, time_us, topic_id, client_id, qos, retain, matched, properties, payload)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            )?;
+            let mut rows = MessageRows::new(&transaction, MessageTable::Message)?;
+            let mut held_rows = MessageRows::new(&transaction, MessageTable::Held)?;
             let mut insert_event = transaction.prepare_cached(
                 "INSERT INTO event (id, time_us, client_id, kind, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
@@ -198,12 +191,12 @@ impl Ledger {
                         if let Some(retains) = retains {
                             self.retained.insert(topic, retains.then_some(id));
                         }
-                        let column = &mut self.column;
+                        let row = MessageRow { id, topic, client, matched: *matched, message };
                         if recorded {
-                            insert_message(&mut insert, column, id, topic, client, message, *matched)?;
+                            rows.push(row)?;
                             self.entries.push(Entry { topic, client });
                         } else if retains == Some(true) {
-                            insert_message(&mut hold, column, id, topic, client, message, *matched)?;
+                            held_rows.push(row)?;
                             self.entries.push(Entry::default());
                         } else {
                             continue;
@@ -234,6 +227,8 @@ impl Ledger {
                     }
                 }
             }
+            rows.finish()?;
+            held_rows.finish()?;
             if has_sessions {
                 self.sessions.write(&transaction, records, &self.ids)?;
             }
@@ -419,35 +414,6 @@ impl Ledger {
     pub(crate) fn last_message(&self) -> i64 {
         self.ends.next_message - 1
     }
-}
-
-fn insert_message(
-    insert: &mut CachedStatement<'_>,
-    column: &mut Vec<u8>,
-    id: i64,
-    topic: i64,
-    client: i64,
-    message: &Message,
-    matched: u32,
-) -> rusqlite::Result<()> {
-    insert.raw_bind_parameter(1, id)?;
-    insert.raw_bind_parameter(2, message.received.micros())?;
-    insert.raw_bind_parameter(3, topic)?;
-    insert.raw_bind_parameter(4, client)?;
-    insert.raw_bind_parameter(5, message.qos.level())?;
-    insert.raw_bind_parameter(6, message.retain)?;
-    insert.raw_bind_parameter(7, matched)?;
-    match &message.properties {
-        None => insert.raw_bind_parameter(8, None::<&[u8]>)?,
-        Some(properties) => {
-            column.clear();
-            properties::encode(properties, column);
-            insert.raw_bind_parameter(8, column.as_slice())?;
-        }
-    }
-    insert.raw_bind_parameter(9, &message.payload[..])?;
-    insert.raw_execute()?;
-    Ok(())
 }
 
 /// Messages that `topic.messages` does not count, the first not included.

@@ -11,6 +11,7 @@ mod history;
 mod json;
 mod keeping;
 mod ledger;
+mod message_rows;
 mod moment;
 mod names;
 mod open;

@@ -244,11 +244,10 @@ impl Queue {
         messages
     }
 
-    /// Records were committed, or given up.
-    pub(crate) fn release(&self, records: &[Record]) {
-        let weight = records.iter().map(weight).sum();
-        self.bytes.fetch_sub(weight, Ordering::Relaxed);
-        self.records.fetch_sub(records.len(), Ordering::Relaxed);
+    /// So many records, which weigh so much, were committed, or given up.
+    pub(crate) fn release(&self, records: usize, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.records.fetch_sub(records, Ordering::Relaxed);
     }
 
     pub(crate) fn set_paused(&self, paused: bool) {

@@ -51,6 +51,14 @@ pub(crate) struct Writer {
     sweep_from: Option<Instant>,
 }
 
+/// What is committed as one transaction.
+#[derive(Clone, Copy, Debug)]
+struct Batch<'r> {
+    records: &'r [Record],
+    /// How much the records weigh.
+    bytes: usize,
+}
+
 /// How a commit went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Commit {
@@ -117,11 +125,12 @@ impl Writer {
             if self.commit(batch, &records[shown..])? == Commit::AfterPause {
                 shown = records.len();
             }
-            self.shared.queue.release(batch);
-            let committed = Sequence(first + (done + batch.len()) as u64);
+            self.shared.queue.release(batch.records.len(), batch.bytes);
+            let next = done + batch.records.len();
+            let committed = Sequence(first + next as u64);
             self.shared.progress.send_modify(|progress| progress.committed = committed);
-            self.ledger.show(batch, shown.saturating_sub(done), &self.shared.topics, moment::now());
-            done += batch.len();
+            self.ledger.show(batch.records, shown.saturating_sub(done), &self.shared.topics, moment::now());
+            done = next;
         }
         if let Some(gap) = gap {
             if let Err(error) = self.ledger.record_gap(&gap) {
@@ -130,7 +139,8 @@ impl Writer {
             let event = gap_event(&gap);
             let mut records: Vec<Record> = gap.retained.into_values().collect();
             records.push(event);
-            self.commit(&records, &[])?;
+            let bytes = records.iter().map(weight).sum();
+            self.commit(Batch { records: &records, bytes }, &[])?;
         }
         records.clear();
         if records.capacity() > SPARE {
@@ -141,17 +151,17 @@ impl Writer {
 
     /// Commits a batch, however often it takes, unless the journal is closed. What was taken and is `unseen` in the
     /// live tree is seen there when it takes long.
-    fn commit(&mut self, batch: &[Record], mut unseen: &[Record]) -> Result<Commit, GaveUp> {
+    fn commit(&mut self, batch: Batch<'_>, mut unseen: &[Record]) -> Result<Commit, GaveUp> {
         let mut outcome = Commit::AtOnce;
         loop {
             #[cfg(test)]
             self.shared.apply_page_limit(self.ledger.connection());
             let committing = self.shared.checkpoints.committing();
-            let result = self.ledger.commit(batch);
+            let result = self.ledger.commit(batch.records);
             drop(committing);
             let Err(error) = result else {
                 self.resume();
-                self.committed(batch);
+                self.committed(batch.bytes);
                 return Ok(outcome);
             };
             outcome = Commit::AfterPause;
@@ -196,8 +206,7 @@ impl Writer {
         }
     }
 
-    fn committed(&mut self, records: &[Record]) {
-        let bytes: usize = records.iter().map(weight).sum();
+    fn committed(&mut self, bytes: usize) {
         let logged = (bytes + LEAST_LOGGED) as u64;
         self.shared.checkpoints.committed(logged);
         self.unlooked += logged;
@@ -372,22 +381,21 @@ fn message(record: &Record) -> Option<&Message> {
     }
 }
 
-/// The first of the records that make one transaction.
-fn batch_of(records: &[Record]) -> &[Record] {
-    let mut bytes = 0;
-    let end = records
-        .iter()
-        .take(BATCH_RECORDS)
-        .position(|record| {
-            bytes += weight(record);
-            bytes > BATCH_BYTES
-        })
-        .unwrap_or(BATCH_RECORDS.min(records.len()))
-        .max(1);
+/// The first of the records, of which there are some, that make one transaction.
+fn batch_of(records: &[Record]) -> Batch<'_> {
     // What belongs to a message is committed with it.
-    let belongs = |record: &&Record| matches!(record, Record::Session(record) if record.belongs_to_message());
-    let end = end + records[end.min(records.len())..].iter().take_while(belongs).count();
-    &records[..end]
+    let belongs = |record: &Record| matches!(record, Record::Session(record) if record.belongs_to_message());
+    let (mut count, mut bytes) = (0, 0);
+    for record in records {
+        let weight = weight(record);
+        let is_full = count >= BATCH_RECORDS || bytes + weight > BATCH_BYTES;
+        if count > 0 && is_full && !belongs(record) {
+            break;
+        }
+        count += 1;
+        bytes += weight;
+    }
+    Batch { records: &records[..count], bytes }
 }
 
 /// Without its writer the journal acknowledges nothing; it must not be silent about that.

@@ -85,7 +85,9 @@ impl Tail {
         let end = state.entries.len().min(SEGMENT as usize);
         state.entries.drain(..end);
         // What a backlog has made large need not stay so.
-        state.entries.shrink_to(SEGMENT as usize);
+        if state.entries.capacity() > 2 * SEGMENT as usize {
+            state.entries.shrink_to(SEGMENT as usize);
+        }
         state.start += SEGMENT;
     }
 

@@ -3,7 +3,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::*;
-use crate::queue::Queue;
+use crate::queue::{Queue, weight};
 
 #[test]
 fn progress_passes_each_record_in_order() {
@@ -82,7 +82,7 @@ fn a_full_queue_is_behind_until_it_is_written() {
     let taken = queue.take(Vec::new(), Instant::now());
     assert_eq!((taken.records.len(), taken.last), (200, Sequence(200)));
     assert!(queue.is_behind(), "what was taken is not written yet");
-    queue.release(&taken.records);
+    queue.release(taken.records.len(), taken.records.iter().map(weight).sum());
     assert!(!queue.is_behind());
     assert_eq!(queue.backlog(), 0);
 }
