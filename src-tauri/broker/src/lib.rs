@@ -36,6 +36,7 @@ mod outbox;
 mod pace;
 mod pauses;
 mod queue_view;
+mod read_buffer;
 mod receiving;
 mod registry;
 mod restoring;

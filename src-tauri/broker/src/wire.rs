@@ -1,31 +1,34 @@
 //! A connection's two byte streams and their buffers.
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use nightjar_mqtt::{Decoder, Packet, ProtocolVersion, PublishView, Violation};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::counters::{Counters, add};
+use crate::read_buffer::ReadBuffer;
 
-/// Bytes of a block that is read into, and so the most that one read takes.
-const READ_SIZE: usize = 64 << 10;
-/// A block with less room than this is left behind for a new one. Not earlier: a block lives as long as any message
-/// that was read into it, so that a few bytes a block would make a small backlog of messages hold a lot of memory.
-const READ_ROOM: usize = 2 << 10;
-/// A buffer above this is given back once it is empty.
+/// Buffers to write from that have grown above this are not used again.
 const KEPT_CAPACITY: usize = 256 << 10;
 /// How long a client has to read the last packet of a connection.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+thread_local! {
+    /// What the connections of this thread write from in turn: one that has nothing to write holds no buffer.
+    static SPARE: Cell<BytesMut> = Cell::default();
+}
 
 pub(crate) struct Wire<R, W> {
     reader: R,
     writer: W,
     traffic: Traffic,
     decoder: Decoder,
-    input: BytesMut,
+    input: ReadBuffer,
     output: BytesMut,
     pub(crate) version: ProtocolVersion,
     /// Bytes of a packet that the client takes at most [MQTT-3.1.2-24].
@@ -81,7 +84,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
             writer,
             traffic: Traffic::new(counters),
             decoder: Decoder::new(maximum_packet_size),
-            input: BytesMut::new(),
+            input: ReadBuffer::default(),
             output: BytesMut::new(),
             version: ProtocolVersion::V311,
             maximum_packet_size: usize::MAX,
@@ -90,15 +93,16 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
 
     /// The next packet that is whole.
     pub(crate) fn decode(&mut self) -> Result<Option<Packet>, Violation> {
-        let packet = self.decoder.decode(&mut self.input)?;
-        if let Some(packet) = &packet {
-            self.traffic.packets_in += 1;
-            if let Packet::Publish(publish) = packet {
-                self.traffic.messages_in += 1;
-                self.traffic.payload_in += publish.payload.len() as u64;
-            }
+        let Some(packet) = self.decoder.decode(&mut self.input.bytes)? else {
+            self.input.settle(Decoder::packet_size(&self.input.bytes));
+            return Ok(None);
+        };
+        self.traffic.packets_in += 1;
+        if let Packet::Publish(publish) = &packet {
+            self.traffic.messages_in += 1;
+            self.traffic.payload_in += publish.payload.len() as u64;
         }
-        Ok(packet)
+        Ok(Some(packet))
     }
 
     /// Counts what was decoded: the next read or write may be far off.
@@ -108,7 +112,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
 
     /// Bytes that came and are not decoded yet.
     pub(crate) fn undecoded(&self) -> usize {
-        self.input.len()
+        self.input.bytes.len()
     }
 
     /// The version that CONNECT named, also where the rest of it was malformed.
@@ -118,7 +122,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
 
     /// Whether bytes came that are no whole packet yet.
     pub(crate) fn has_input(&self) -> bool {
-        !self.input.is_empty()
+        !self.input.bytes.is_empty()
     }
 
     /// Bytes that wait to be written.
@@ -126,9 +130,17 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
         self.output.len()
     }
 
+    /// Sees to the output buffer before a packet is added; returns how much is in it.
+    fn begin(&mut self) -> usize {
+        if self.output.capacity() == 0 {
+            self.output = SPARE.take();
+        }
+        self.output.len()
+    }
+
     /// Writes a packet that is no PUBLISH to the output buffer.
     pub(crate) fn send(&mut self, packet: &Packet) -> Result<(), NotSent> {
-        let before = self.output.len();
+        let before = self.begin();
         packet.encode(self.version, &mut self.output).map_err(|_| NotSent)?;
         if self.output.len() - before > self.maximum_packet_size {
             self.output.truncate(before);
@@ -140,7 +152,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
 
     /// Writes a PUBLISH to the output buffer.
     pub(crate) fn publish(&mut self, publish: &PublishView<'_>) -> Result<(), NotSent> {
-        let before = self.output.len();
+        let before = self.begin();
         publish.encode(self.version, &mut self.output).map_err(|_| NotSent)?;
         if self.output.len() - before > self.maximum_packet_size {
             self.output.truncate(before);
@@ -155,10 +167,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
     /// Reads once and writes once, whichever is possible first; `None` where that side is not wanted.
     pub(crate) async fn turn(&mut self, read: bool) -> io::Result<Turned> {
         let write = !self.output.is_empty();
-        if read && self.input.capacity() - self.input.len() < READ_ROOM {
-            // Takes the block up again from its beginning where nobody holds what was read into it.
-            self.input.reserve(READ_SIZE);
-        }
+        let (reader, input) = (&mut self.reader, &mut self.input);
         tokio::select! {
             written = self.writer.write_buf(&mut self.output), if write => {
                 let written = written?;
@@ -167,12 +176,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
                 }
                 add(&self.traffic.counters.bytes_out, written as u64);
                 self.traffic.count();
-                if self.output.is_empty() && self.output.capacity() > KEPT_CAPACITY {
-                    self.output = BytesMut::new();
+                if self.output.is_empty() {
+                    let written = std::mem::take(&mut self.output);
+                    if written.capacity() <= KEPT_CAPACITY {
+                        SPARE.set(written);
+                    }
                 }
                 Ok(Turned::Written(written))
             }
-            count = self.reader.read_buf(&mut self.input), if read => {
+            count = poll_fn(|context| input.poll_read(reader, context)), if read => {
                 let count = count?;
                 if count == 0 {
                     return Ok(Turned::End);
@@ -192,9 +204,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
             self.writer.write_all_buf(&mut self.output).await?;
             self.writer.shutdown().await?;
             // Closing a socket with unread input would reset it, and the client might never see the last packet.
+            let (reader, input) = (&mut self.reader, &mut self.input);
             loop {
-                self.input.clear();
-                if self.reader.read_buf(&mut self.input).await? == 0 {
+                input.bytes.clear();
+                if poll_fn(|context| input.poll_read(reader, context)).await? == 0 {
                     return Ok::<_, io::Error>(());
                 }
             }
@@ -236,6 +249,6 @@ mod tests {
         }
         let addresses = kept.iter().map(|payload| payload.as_ptr() as usize);
         let span = addresses.clone().max().unwrap() - addresses.min().unwrap();
-        assert!(span < READ_SIZE, "500 messages of 15 bytes lie {span} bytes apart");
+        assert!(span < 64 << 10, "500 messages of 15 bytes lie {span} bytes apart");
     }
 }

@@ -81,6 +81,14 @@ impl Decoder {
         Ok(Some(packet))
     }
 
+    /// Bytes of the packet at the front of the buffer, its header included; `None` where too little of it is there to
+    /// know, or its Remaining Length is none.
+    pub fn packet_size(buffer: &[u8]) -> Option<usize> {
+        let (_, after_first) = buffer.split_first()?;
+        let remaining_length = read_variable_byte_integer(after_first).ok()??;
+        Some(1 + remaining_length.length + remaining_length.value as usize)
+    }
+
     /// Whether such a packet may come now.
     #[inline]
     const fn check_type(&self, packet_type: PacketType) -> Result<(), Violation> {
