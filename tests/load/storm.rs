@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
+use bytes::BytesMut;
 use clap::Args;
 use nightjar_mqtt::{
     Packet, PacketIdentifier, ProtocolVersion, QoS, Subscribe, SubscribeProperties, Subscription, SubscriptionOptions,
@@ -66,8 +67,7 @@ impl Storm {
         let mut subscribing = Vec::new();
         let mut retained = Vec::new();
         for round in 0..self.rounds {
-            pair.phase(SUBSCRIBING);
-            subscribing.push(self.subscribe_to_much(broker.address(), round)?);
+            subscribing.push(self.subscribe_to_much(broker.address(), round, &pair)?);
             pair.phase(CALM);
             thread::sleep(Duration::from_secs(1));
             pair.phase(RETAINED);
@@ -98,12 +98,16 @@ impl Storm {
         keeper.leave()
     }
 
-    fn subscribe_to_much(&self, broker: SocketAddr, round: usize) -> anyhow::Result<Timing> {
+    fn subscribe_to_much(&self, broker: SocketAddr, round: usize, pair: &Pair) -> anyhow::Result<Timing> {
         let mut greedy = Peer::join(broker, ProtocolVersion::V311, "greedy")?;
         let filters = (0..self.subscriptions).map(|number| format!("storm/{round}/{}/{number}/+", number % 100));
-        let packet = subscribe(filters)?;
+        // What the client itself needs for it is no part of the storm: it has the same two cores.
+        let mut packet = BytesMut::new();
+        subscribe(filters)?.encode(ProtocolVersion::V311, &mut packet)?;
+        thread::sleep(Duration::from_millis(50));
+        pair.phase(SUBSCRIBING);
         let started = Instant::now();
-        greedy.send(&packet)?;
+        greedy.send_bytes(&packet)?;
         let answer = greedy.receive()?;
         let suback = started.elapsed();
         ensure!(matches!(answer, Packet::SubAck(_)), "not a SUBACK: {answer:?}");
