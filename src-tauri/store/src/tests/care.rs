@@ -160,7 +160,9 @@ fn what_a_search_found_is_exported_by_position() {
         let found: Vec<_> = text.lines().skip(1).map(|line| line.split(',').nth(6).unwrap()).collect();
         assert_eq!(found, expected);
         assert!(shares.is_sorted() && shares.last() == Some(&1.0), "{shares:?}");
-        let stopped = handle.export(&[0..600], ExportFormat::JsonLines, &mut Vec::new(), |share| share < 0.5);
+        let stopped =
+            handle
+                .export(std::slice::from_ref(&(0..600)), ExportFormat::JsonLines, &mut Vec::new(), |share| share < 0.5);
         assert!(matches!(stopped, Err(CareError::Stopped)));
     }
 }
