@@ -145,7 +145,12 @@ impl Server {
             }
         }
         self.broker.set_access(access);
-        Ok(Settings::remember_access(&self.data_directory, access)?)
+        // Not on a thread of the connections: those that have to go now would wait for the disk with it.
+        let directory = self.data_directory.clone();
+        match tokio::task::spawn_blocking(move || Settings::remember_access(&directory, access)).await {
+            Ok(remembered) => Ok(remembered?),
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
     }
 
     /// Keeps to other rules from here on, and remembers them. Blocks on the disk.
