@@ -37,6 +37,7 @@ pub struct Publisher {
     unfinished: BTreeMap<usize, Step>,
     acknowledged: BTreeSet<usize>,
     refused: BTreeSet<usize>,
+    refused_later: BTreeSet<usize>,
 }
 
 /// What publishers and the test that runs them tell each other.
@@ -82,8 +83,17 @@ impl Traffic {
 impl Publisher {
     /// A client that has not published anything yet, and does so below `load/NAME`.
     pub fn new(name: &'static str, version: ProtocolVersion, qos: QoS) -> Self {
-        let (unfinished, acknowledged, refused) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Self { name, version, qos, window: IN_FLIGHT, next: 0, unfinished, acknowledged, refused }
+        Self {
+            name,
+            version,
+            qos,
+            window: IN_FLIGHT,
+            next: 0,
+            unfinished: BTreeMap::new(),
+            acknowledged: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            refused_later: BTreeSet::new(),
+        }
     }
 
     /// The same with fewer messages on the way.
@@ -102,7 +112,8 @@ impl Publisher {
         &self.acknowledged
     }
 
-    /// The numbers that were refused.
+    /// The numbers that were refused, and never sent before: nobody may have them. Where one was on the way when the
+    /// broker was killed, and is refused when it comes again, those who were present may have got it the first time.
     pub const fn refused(&self) -> &BTreeSet<usize> {
         &self.refused
     }
@@ -151,6 +162,7 @@ impl Publisher {
         peer.set_deadline(PATIENCE);
         // CONNACK alone promises nothing: the session may have begun while the journal could not keep it.
         ensure!(self.acknowledged.is_empty() || answer.session_present, "{}'s session is lost", self.name);
+        let first_new = self.next;
         let unfinished: Vec<_> = self.unfinished.iter().map(|(number, step)| (*number, *step)).collect();
         for (number, step) in unfinished {
             let sent = match step {
@@ -179,7 +191,7 @@ impl Publisher {
                     ensure!(answer.reason_code == ReasonCode::QUOTA_EXCEEDED, "{} got {answer:?}", self.name);
                     let number = self.number_of(answer.packet_identifier)?;
                     self.unfinished.remove(&number);
-                    self.refused.insert(number);
+                    if number < first_new { &mut self.refused_later } else { &mut self.refused }.insert(number);
                     traffic.refused.fetch_add(1, Ordering::Relaxed);
                     // What a sensible device does; this many need not be refused each second.
                     thread::sleep(Duration::from_millis(2));
@@ -219,7 +231,7 @@ impl Publisher {
     /// # Errors
     /// Where it was not.
     pub fn check_finished(&self) -> anyhow::Result<()> {
-        let finished = self.acknowledged.len() + self.refused.len();
+        let finished = self.acknowledged.len() + self.refused.len() + self.refused_later.len();
         ensure!(self.unfinished.is_empty() && finished == self.next, "{finished} of {} of {}", self.next, self.name);
         Ok(())
     }

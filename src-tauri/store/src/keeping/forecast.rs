@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use nightjar_mqtt::TopicName;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::cuts::{beyond_bytes, older_than, pages};
 use super::{Bounds, Keep, Keeping};
@@ -72,21 +72,23 @@ impl Store {
 
 /// The topics and how many messages each has: what was counted, and what came since.
 fn topics(shared: &Shared, reader: &Connection) -> rusqlite::Result<Vec<(i64, String, u64)>> {
-    let counted: Option<i64> = reader
-        .prepare_cached("SELECT value FROM meta WHERE name = 'counted_through'")?
-        .query_row((), |row| row.get(0))
-        .optional()?;
+    // One statement sees one state: the writer may count what came since in the meantime.
+    let mut select = reader.prepare_cached(
+        "SELECT id, name, messages, (SELECT value FROM meta WHERE name = 'counted_through') FROM topic",
+    )?;
+    let rows = select.query_map((), |row| row.try_into())?;
+    let topics: Vec<(i64, String, u64, Option<i64>)> = rows.collect::<rusqlite::Result<_>>()?;
+    let counted = topics.first().and_then(|&(.., counted)| counted);
     let (first, last) = shared.extent();
     let mut since: HashMap<i64, u64> = HashMap::new();
     for window in segments(&(first.max(counted.unwrap_or(0) + 1)..=last)) {
         shared.postings(reader).each_topic(&window, |topic, count| *since.entry(topic).or_default() += count)?;
     }
-    let mut select = reader.prepare_cached("SELECT id, name, messages FROM topic")?;
-    let rows = select.query_map((), |row| {
-        let (id, name, messages): (i64, String, u64) = row.try_into()?;
-        Ok((id, name, messages + since.get(&id).copied().unwrap_or(0)))
-    })?;
-    rows.filter(|row| row.as_ref().map_or(true, |(_, _, messages)| *messages > 0)).collect()
+    let topics = topics.into_iter().map(|(id, name, messages, _)| {
+        let messages = messages + since.get(&id).copied().unwrap_or(0);
+        (id, name, messages)
+    });
+    Ok(topics.filter(|&(.., messages)| messages > 0).collect())
 }
 
 /// How many messages of the topics are beyond the bounds, and whether there may be more.
