@@ -27,14 +27,12 @@ use crate::session::{Acknowledge, Action, Close, Note, Session};
 use crate::session_record::{SessionAbout, SessionAway, SessionRecord};
 use crate::shared::{PublishBatch, Shared};
 use crate::subscribing::Request;
+use crate::turns::{self, Turns, Work};
 use crate::wire::{Turned, Wire};
 use crate::{ClientIdentifier, EventKind, Message, Page, Progress, QueueUnreadable, Sequence};
 
 /// The output buffer takes no more deliveries above this; they stay in the outbox, which is bounded.
 pub(crate) const OUTPUT_HIGH: usize = 64 << 10;
-/// Bytes in and out after which others have their turn. A socket that never makes its connection wait would keep the
-/// thread to itself, and with it all sockets where that thread was the one to watch them.
-const TURN: usize = 64 << 10;
 /// How often a connection looks after its deadlines at the latest.
 const LOOK_AROUND: Duration = Duration::from_secs(30);
 
@@ -239,7 +237,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let (seat, outbox) = (Arc::clone(&self.seat), Arc::clone(&self.outbox));
         let timer = sleep_until(self.next_look(clock::now()));
         tokio::pin!(timer);
-        let mut moved = 0;
+        let (mut moved, mut turns) = (0, Turns::default());
         // A client need not wait for CONNACK: what it sent with CONNECT is here already (3.1.4).
         if let Some(close) = self.decode_input(clock::now()) {
             return close;
@@ -299,9 +297,20 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             if let Some(close) = outcome {
                 return close;
             }
-            if moved >= TURN || self.works_on {
+            let work = if self.works_on {
+                Some(Work::Filters)
+            } else {
+                self.session.retained.is_under_way().then_some(Work::Retained)
+            };
+            if work.is_none() {
+                turns.done();
+            }
+            if moved >= turns::BYTES || self.works_on {
                 moved = 0;
-                tokio::task::yield_now().await;
+                match work {
+                    Some(work) => turns.over(work).await,
+                    None => tokio::task::yield_now().await,
+                }
             }
         }
     }

@@ -51,6 +51,7 @@ mod subscribing;
 mod sys_topics;
 mod timestamp;
 mod token_bucket;
+mod turns;
 mod wire;
 
 pub use access::Access;

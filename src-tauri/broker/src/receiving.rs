@@ -12,7 +12,8 @@ use crate::delivery::{Delivery, Kept};
 use crate::handshake;
 use crate::session::{Acknowledge, Close};
 use crate::session_record::SessionRecord;
-use crate::shared::{FILTERS_A_TURN, RetainedFull};
+use crate::shared::RetainedFull;
+use crate::turns;
 use crate::{DropReason, Message};
 
 /// Nothing is read above this: the client sends and does not read what it gets in return.
@@ -41,7 +42,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
 
     /// Handles the packets of one read as one batch, as many as the turn and the client's pace allow; the rest waits.
     pub(crate) fn decode_input(&mut self, now: Moment) -> Option<Close> {
-        let mut room = FILTERS_A_TURN;
+        let mut room = turns::FILTERS;
         let close = loop {
             self.go_on_with_request(&mut room);
             self.works_on = room == 0;

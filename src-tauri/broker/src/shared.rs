@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nightjar_mqtt::{PublishProperties, QoS, Will};
 use parking_lot::{Mutex, RwLock};
-use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,12 +19,10 @@ use crate::router::{RouteCache, Router, Touched};
 use crate::routing::RetainedTree;
 use crate::session_record::SessionRecord;
 use crate::share::Share;
+use crate::turns::{self, Turns, Work};
 use crate::{
     Access, ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, Message, Record, Sequence, SessionNumber,
 };
-
-/// Topic Filters that are subscribed to or let go of in one turn of a task: then the others have theirs.
-pub(crate) const FILTERS_A_TURN: usize = 64;
 
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
@@ -279,11 +276,12 @@ impl Shared {
         let Ended { client, session, outbox, card, will } = ended;
         let subscriptions = std::mem::take(&mut card.about.lock().subscriptions);
         let mut filters = subscriptions.into_iter().peekable();
+        let mut turns = Turns::default();
         while filters.peek().is_some() {
-            let part: Vec<_> = filters.by_ref().take(FILTERS_A_TURN).collect();
+            let part: Vec<_> = filters.by_ref().take(turns::FILTERS).collect();
             self.router.unsubscribe(outbox.id(), &part);
             if filters.peek().is_some() {
-                yield_now().await;
+                turns.over(Work::Filters).await;
             }
         }
         let mut touched = Touched::default();

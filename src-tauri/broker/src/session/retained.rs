@@ -56,6 +56,11 @@ impl RetainedTerms {
 }
 
 impl RetainedRequests {
+    /// Whether messages are being looked up.
+    pub(crate) const fn is_under_way(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// Asks for the retained messages that a subscription matches and that were set up to `until`; takes the place of
     /// what was asked for the same filter.
     pub(crate) fn ask(&mut self, filter: &TopicFilter, state: SubscriptionState, until: Epoch) {
