@@ -27,7 +27,7 @@ use crate::session::{Acknowledge, Action, Close, Note, Session};
 use crate::session_record::{SessionAbout, SessionAway, SessionRecord};
 use crate::shared::{PublishBatch, Shared};
 use crate::subscribing::Request;
-use crate::turns::{self, Turns, Work};
+use crate::turns::{self, Turns};
 use crate::wire::{Turned, Wire};
 use crate::{ClientIdentifier, EventKind, Message, Page, Progress, QueueUnreadable, Sequence};
 
@@ -297,19 +297,16 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             if let Some(close) = outcome {
                 return close;
             }
-            let work = if self.works_on {
-                Some(Work::Filters)
-            } else {
-                self.session.retained.is_under_way().then_some(Work::Retained)
-            };
-            if work.is_none() {
+            let works = self.works_on || self.session.retained.is_under_way();
+            if !works {
                 turns.done();
             }
             if moved >= turns::BYTES || self.works_on {
                 moved = 0;
-                match work {
-                    Some(work) => turns.over(work).await,
-                    None => tokio::task::yield_now().await,
+                if works {
+                    turns.over().await;
+                } else {
+                    tokio::task::yield_now().await;
                 }
             }
         }

@@ -19,7 +19,7 @@ use crate::router::{RouteCache, Router, Touched};
 use crate::routing::RetainedTree;
 use crate::session_record::SessionRecord;
 use crate::share::Share;
-use crate::turns::{self, Turns, Work};
+use crate::turns::{self, Turns};
 use crate::{
     Access, ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, Message, Record, Sequence, SessionNumber,
 };
@@ -281,7 +281,7 @@ impl Shared {
             let part: Vec<_> = filters.by_ref().take(turns::FILTERS).collect();
             self.router.unsubscribe(outbox.id(), &part);
             if filters.peek().is_some() {
-                turns.over(Work::Filters).await;
+                turns.over().await;
             }
         }
         let mut touched = Touched::default();

@@ -14,37 +14,18 @@ pub(crate) const FILTERS: usize = 64;
 pub(crate) const BYTES: usize = 64 << 10;
 /// Turns that come one right after the other: what is usual is not slowed down.
 const SWIFT: u32 = 16;
-/// How long the processor is left alone.
+/// How long the processor is left alone after each of the others. The work's share is then about a quarter.
 const BREATH: Duration = Duration::from_millis(1);
 
 /// The turns that one piece of work has had.
 #[derive(Debug, Default)]
 pub(crate) struct Turns(u32);
 
-/// What is done in turns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Work {
-    /// Changing subscriptions.
-    Filters,
-    /// Sending retained messages.
-    Retained,
-}
-
-impl Work {
-    /// Every how many turns the processor is left alone. Its share is then about a quarter, and a third.
-    const fn breath_every(self) -> u32 {
-        match self {
-            Self::Filters => 1,
-            Self::Retained => 2,
-        }
-    }
-}
-
 impl Turns {
     /// A turn is over.
-    pub(crate) async fn over(&mut self, work: Work) {
+    pub(crate) async fn over(&mut self) {
         self.0 = self.0.saturating_add(1);
-        if self.0 > SWIFT && self.0.is_multiple_of(work.breath_every()) {
+        if self.0 > SWIFT {
             sleep(BREATH).await;
         } else {
             yield_now().await;
