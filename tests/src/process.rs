@@ -1,14 +1,18 @@
 //! Other programs, with deadlines: a test that hangs is a test that says nothing.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+/// How long a pipe is read on that outlives the program.
+const LEFT_OPEN: Duration = Duration::from_secs(5);
 
 /// What a program did that ran to its end.
 #[derive(Debug)]
@@ -53,20 +57,46 @@ pub fn run(command: &mut Command, stdin: &[u8], deadline: Duration) -> anyhow::R
         child.kill().and_then(|()| child.wait()).context("kill")?;
     }
     drop(writer.join());
-    let outcome = Outcome {
-        stdout: stdout.join().unwrap_or_default(),
-        stderr: stderr.join().unwrap_or_default(),
-        status: status.with_context(|| format!("{command:?}"))?,
-    };
-    Ok(outcome)
+    let (stdout, stderr) = (stdout.text(), stderr.text());
+    let status = status.with_context(|| format!("{command:?}\nstdout: {stdout}\nstderr: {stderr}"))?;
+    Ok(Outcome { status, stdout, stderr })
 }
 
-fn collect(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        drop(stream.read_to_end(&mut bytes));
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+/// What a program writes into a pipe.
+struct Output {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: thread::JoinHandle<()>,
+}
+
+/// Starts to read to the end.
+fn collect(mut stream: impl Read + Send + 'static) -> Output {
+    let bytes = Arc::new(Mutex::new(Vec::new()));
+    let read = Arc::clone(&bytes);
+    let reader = thread::spawn(move || {
+        let mut chunk = vec![0; 64 << 10];
+        loop {
+            match stream.read(&mut chunk) {
+                Ok(length @ 1..) => {
+                    read.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&chunk[..length]);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(0) | Err(_) => return,
+            }
+        }
+    });
+    Output { bytes, reader }
+}
+
+impl Output {
+    /// All of it, once the program has ended. Programs that it started and left behind may hold the pipe open: they are
+    /// not waited for.
+    fn text(self) -> String {
+        let end = Instant::now() + LEFT_OPEN;
+        while !self.reader.is_finished() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(2));
+        }
+        String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
 }
 
 /// Waits for the end of a process.

@@ -4,6 +4,8 @@
 mod desk;
 #[path = "window/network.rs"]
 mod network;
+#[path = "window/past.rs"]
+mod past;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};

@@ -20,8 +20,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// An open window.
 pub(crate) struct Desk {
     client: Client,
-    driver: Driver,
     data: PathBuf,
+    driver: Driver,
 }
 
 /// WebKitWebDriver, which ends with the value.
@@ -31,6 +31,18 @@ impl Drop for Driver {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
+    }
+}
+
+impl Drop for Desk {
+    /// A test that fails leaves no Nightjar behind.
+    fn drop(&mut self) {
+        let Ok(process) = self.process() else { return };
+        let arguments = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        // The number may be another process's by now.
+        if String::from_utf8_lossy(&arguments).contains(&*self.data.to_string_lossy()) {
+            let _ = kill(process, Signal::SIGKILL);
+        }
     }
 }
 
@@ -51,7 +63,7 @@ impl Desk {
             .connect(&format!("http://{address}"))
             .await
             .context("WebKitWebDriver could not open the window")?;
-        Ok(Self { client, driver, data: data.to_owned() })
+        Ok(Self { client, data: data.to_owned(), driver })
     }
 
     /// Closes the window, and waits until Nightjar has ended.
@@ -65,7 +77,6 @@ impl Desk {
             ensure!(Instant::now() < end, "Nightjar did not end");
             tokio::time::sleep(LOOK).await;
         }
-        drop(self.driver);
         Ok(())
     }
 
