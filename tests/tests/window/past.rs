@@ -37,7 +37,7 @@ async fn cleared_value_is_found_in_the_past_and_comes_back() -> anyhow::Result<(
     publish(address, &["-t", "plant/mode", "-m", "winter", "-r", "-q", "1"])?;
     desk.button("Now").await?;
     desk.row("winter").await?;
-    desk.button("History").await?;
+    desk.click("//*[@role='tab'][normalize-space(.)='History']").await?;
     desk.click("(//button[@aria-label='Set this value again'])[1]").await?;
     desk.see("It retains winter").await?;
     desk.button("Replace it").await?;
