@@ -152,9 +152,10 @@ export class Retained {
       data !== undefined && this.table.index >= data.first && this.table.index < data.first + data.rows.length;
     // A row that is not where it was expected was cleared, which the host then says.
     const seen = row ? `${row.at} ${row.size}` : inSight ? "gone" : undefined;
+    // The first row of a topic that was not there when it was asked for is news, too.
+    const known = this.#seen !== undefined || (row !== undefined && this.inspected.fault !== undefined);
     if (topic !== this.inspected.key) this.inspected.show(topic);
-    else if (topic !== undefined && seen !== undefined && this.#seen !== undefined && seen !== this.#seen)
-      this.inspected.retry();
+    else if (topic !== undefined && seen !== undefined && known && seen !== this.#seen) this.inspected.retry();
     this.#seen = seen ?? this.#seen;
     if (topic === undefined) this.#seen = undefined;
   }

@@ -155,6 +155,18 @@ test("clearing the one that is shown closes it; the others stay picked", async (
   expect(picked()).toEqual(["a/2"]);
 });
 
+test("a topic that was not there when it was selected is shown once it is", async () => {
+  const follow = () => model.follow(model.table.selected, model.table.selectedRow);
+  await model.open("c");
+  follow();
+  await vi.waitFor(() => expect(model.inspected.fault?.what).toBe("There is none"));
+  topics = ["c", ...topics];
+  await model.open("c");
+  follow();
+  await vi.waitFor(() => expect(model.inspected.detail?.row.topic).toBe("c"));
+  expect(model.inspected.fault).toBeUndefined();
+});
+
 test("a message that a device clears is said to be gone", async () => {
   await settle();
   model.table.select(1);
