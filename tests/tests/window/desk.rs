@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) struct Desk {
     client: Client,
     data: PathBuf,
-    driver: Driver,
+    _driver: Driver,
 }
 
 /// WebKitWebDriver, which ends with the value.
@@ -63,7 +63,7 @@ impl Desk {
             .connect(&format!("http://{address}"))
             .await
             .context("WebKitWebDriver could not open the window")?;
-        Ok(Self { client, data: data.to_owned(), driver })
+        Ok(Self { client, data: data.to_owned(), _driver: driver })
     }
 
     /// Closes the window, and waits until Nightjar has ended.
