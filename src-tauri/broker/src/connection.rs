@@ -46,15 +46,29 @@ pub(crate) enum Awaited {
     Send(Packet),
 }
 
-/// Claims the session, runs the connection, and gives the session back.
-pub(crate) async fn attend<R, W>(
+/// Runs the connection, and gives the session back.
+pub(crate) async fn attend<R, W>(mut connection: Box<Connection<R, W>>)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let close = match connection.perform(clock::now()) {
+        Some(close) => close,
+        None => connection.run().await,
+    };
+    Box::pin(connection.end(close)).await;
+}
+
+/// Claims the session, and welcomes the client.
+pub(crate) async fn open<R, W>(
     shared: Arc<Shared>,
     wire: Wire<R, W>,
     mut connect: Box<Connect>,
     client: ClientIdentifier,
     assigned: bool,
     address: SocketAddr,
-) where
+) -> Box<Connection<R, W>>
+where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
@@ -125,7 +139,7 @@ pub(crate) async fn attend<R, W>(
     shared.record(EventKind::Connected, Some(&client), detail);
 
     let pace = Pace::new(&shared.limits, now.steady);
-    let mut connection = Connection {
+    let mut connection = Box::new(Connection {
         progress: shared.journal.progress(),
         shared,
         wire,
@@ -150,15 +164,11 @@ pub(crate) async fn attend<R, W>(
         request: None,
         works_on: false,
         progressed: now.steady,
-    };
+    });
     let assigned = assigned.then_some(&client);
     let welcome = handshake::welcome(&connection.shared, &connect, assigned, session_present);
     let _ = connection.wire.send(&Packet::ConnAck(Box::new(welcome)));
-    let close = match connection.perform(now) {
-        Some(close) => close,
-        None => connection.run().await,
-    };
-    connection.end(close).await;
+    connection
 }
 
 /// The queue of a session that is new: in the journal, where it outlives its connection.
@@ -232,6 +242,10 @@ pub(crate) struct Connection<R, W> {
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
+    pub(crate) const fn client(&self) -> &ClientIdentifier {
+        self.session.client()
+    }
+
     async fn run(&mut self) -> Close {
         let shared = Arc::clone(&self.shared);
         let (seat, outbox) = (Arc::clone(&self.seat), Arc::clone(&self.outbox));
@@ -429,7 +443,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     }
 
     /// Ends the connection: the Will, the record, the session's next place, and the last packet to the client.
-    async fn end(mut self, close: Close) {
+    async fn end(mut self: Box<Self>, close: Close) {
         let now = clock::now();
         let client = self.session.client().clone();
         let detail = match (close.reason, &close.detail[..]) {

@@ -8,11 +8,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::Instrument;
 
 use crate::admission::{Full, Ticket};
+use crate::connection::{self, Connection};
 use crate::counters::add;
 use crate::handshake::{self, Refusal};
 use crate::shared::Shared;
 use crate::wire::{Turned, Wire};
-use crate::{ClientIdentifier, EventKind, clock, connection};
+use crate::{ClientIdentifier, EventKind, clock};
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve<R, W>(shared: Arc<Shared>, reader: R, writer: W, address: SocketAddr)
@@ -22,12 +23,27 @@ where
 {
     add(&shared.counters.sockets, 1);
     let mut ticket = shared.admission.arrive(address);
+    // What comes before and after is in boxes of its own: an idle connection would hold the room for it all the time.
+    let Some(connection) = Box::pin(enter(shared, reader, writer, &mut ticket, address)).await else { return };
+    let span = tracing::info_span!("client", id = &**connection.client());
+    connection::attend(connection).instrument(span).await;
+}
+
+/// Waits for CONNECT and answers it; `None` where the client is not let in.
+async fn enter<R, W>(
+    shared: Arc<Shared>,
+    reader: R,
+    writer: W,
+    ticket: &mut Ticket,
+    address: SocketAddr,
+) -> Option<Box<Connection<R, W>>>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     let wire = Wire::new(reader, writer, shared.limits.maximum_packet_size, Arc::clone(&shared.counters));
-    let Some(Welcome { wire, connect, client, assigned }) = receive(&shared, wire, &mut ticket, address).await else {
-        return;
-    };
-    let span = tracing::info_span!("client", id = &*client);
-    connection::attend(shared, wire, connect, client, assigned, address).instrument(span).await;
+    let Welcome { wire, connect, client, assigned } = receive(&shared, wire, ticket, address).await?;
+    Some(connection::open(shared, wire, connect, client, assigned, address).await)
 }
 
 /// A client that is let in.
