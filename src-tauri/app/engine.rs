@@ -104,7 +104,7 @@ impl Running {
         let port = listeners.iter().find(|listener| listener.fault.is_none()).map_or(0, |found| found.address.port());
         let mut addresses = match access {
             Access::ThisComputer => Vec::new(),
-            Access::Anyone => self.server.addresses(),
+            Access::Password | Access::Anyone => self.server.addresses(),
         }
         .into_iter();
         let address = addresses.next().unwrap_or_else(|| Ipv4Addr::LOCALHOST.into());
@@ -118,6 +118,7 @@ impl Running {
         wire::Running {
             access: match access {
                 Access::ThisComputer => wire::Access::ThisComputer,
+                Access::Password => wire::Access::Password,
                 Access::Anyone => wire::Access::Anyone,
             },
             listeners: listeners

@@ -26,6 +26,7 @@ pub(crate) async fn retry_start(engine: Host<'_>) -> Result<Status, Fault> {
 pub(crate) async fn set_access(engine: Host<'_>, access: wire::Access) -> Result<Status, Fault> {
     let access = match access {
         wire::Access::ThisComputer => Access::ThisComputer,
+        wire::Access::Password => Access::Password,
         wire::Access::Anyone => Access::Anyone,
     };
     engine.running()?.server.set_access(access).await.map_err(|error| match error {

@@ -44,6 +44,7 @@ pub struct Running {
 #[serde(rename_all = "snake_case")]
 pub enum Access {
     ThisComputer,
+    Password,
     Anyone,
 }
 

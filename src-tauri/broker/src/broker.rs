@@ -13,13 +13,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Gate;
 use crate::client_card::{ClientInfo, SubscriptionState};
 use crate::counters::Totals;
 use crate::session::Close;
 use crate::shared::Shared;
 use crate::{
-    Access, ClientIdentifier, EventKind, Journal, Limits, Message, Restored, Sequence, clock, entrance, housekeeping,
-    listener, restoring,
+    Access, Account, ClientIdentifier, EventKind, Journal, Limits, Message, Restored, Sequence, clock, entrance,
+    housekeeping, listener, restoring,
 };
 
 /// How long connections have to end when the broker stops.
@@ -30,6 +31,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Options {
     pub limits: Limits,
     pub access: Access,
+    /// Who has a password.
+    pub accounts: Vec<Account>,
 }
 
 /// A running broker; cheap to clone. It needs a tokio runtime with I/O and time. It runs until [`Self::stop`].
@@ -61,7 +64,7 @@ impl Broker {
     /// Starts a broker without listeners. `kept` is what the journal kept.
     pub fn start(options: Options, journal: Arc<dyn Journal>, kept: impl Into<Restored>) -> Self {
         let Restored { retained, sessions } = kept.into();
-        let shared = Arc::new(Shared::new(options.limits, options.access, journal));
+        let shared = Arc::new(Shared::new(options.limits, Gate::new(options.access, options.accounts), journal));
         {
             let now = clock::now();
             let mut tree = shared.router.retained.write();
@@ -116,20 +119,34 @@ impl Broker {
     }
 
     pub fn access(&self) -> Access {
-        *self.shared.access.read()
+        self.shared.gate.access()
     }
 
     /// Changes who may connect; who is connected and no longer may is disconnected.
     pub fn set_access(&self, access: Access) {
-        *self.shared.access.write() = access;
-        self.shared.flapping.forgive_addresses();
+        self.shared.gate.set_access(access);
         let detail = match access {
             Access::ThisComputer => "only programs on this computer may connect",
+            Access::Password => "whoever has an account may connect with its password",
             Access::Anyone => "anyone on the network may connect, without a password",
         };
         self.shared.record(EventKind::Broker, None, detail.to_owned());
-        let close = Close::by_broker(ReasonCode::NOT_AUTHORIZED, detail);
-        self.shared.registry.evict_where(|address| !access.allows(address), &close);
+        self.turn_out(detail);
+    }
+
+    /// Changes who has a password; who is connected with one that is no longer good is disconnected.
+    pub fn set_accounts(&self, accounts: Vec<Account>) {
+        let (before, now) = self.shared.gate.set_accounts(accounts);
+        self.shared.record(EventKind::Broker, None, format!("the accounts were changed: {now} now, {before} before"));
+        self.turn_out("the account was changed, disabled or removed");
+    }
+
+    /// Ends the connections of those who may no longer connect, and the pauses of those who now may.
+    fn turn_out(&self, why: &str) {
+        self.shared.flapping.forgive_addresses();
+        let rules = self.shared.gate.rules();
+        let close = Close::by_broker(ReasonCode::NOT_AUTHORIZED, why);
+        self.shared.registry.evict_where(|guest| !rules.welcome(guest), &close);
     }
 
     /// Publishes a message of the owner's; the journal has it once it has reached the sequence.

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::future::ready;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until};
 
+use crate::access::Guest;
 use crate::client_card::ClientCard;
 use crate::clock::{self, Moment};
 use crate::counters::add;
@@ -66,13 +66,14 @@ pub(crate) async fn open<R, W>(
     mut connect: Box<Connect>,
     client: ClientIdentifier,
     assigned: bool,
-    address: SocketAddr,
+    guest: Guest,
 ) -> Box<Connection<R, W>>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     let now = clock::now();
+    let address = guest.address;
     let info = handshake::connection_info(&shared, &connect, address);
     let keep_alive = info.keep_alive;
     let expiry_interval = handshake::session_expiry_interval(&shared, &connect);
@@ -91,7 +92,9 @@ where
     {
         shared.record(EventKind::Refused, Some(&client), pause);
     }
-    let Claimed { seat, previous } = shared.registry.claim(&client, address, takeover, &new_outbox, &new_card).await;
+    let Claimed { seat, previous } = shared.registry.claim(&client, guest, takeover, &new_outbox, &new_card).await;
+    // What was changed since the guest was let in did not find them on their seat.
+    seat.check(&shared.gate.rules());
 
     let now = clock::now();
     let link = handshake::link(&shared, &connect, now.steady);

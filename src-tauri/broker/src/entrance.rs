@@ -7,6 +7,7 @@ use nightjar_mqtt::{Connect, Packet, ProtocolVersion, ReasonCode, Violation};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::Instrument;
 
+use crate::access::{Guest, NotLetIn};
 use crate::admission::{Full, Ticket};
 use crate::connection::{self, Connection};
 use crate::counters::add;
@@ -42,8 +43,8 @@ where
     W: AsyncWrite + Unpin,
 {
     let wire = Wire::new(reader, writer, shared.limits.maximum_packet_size, Arc::clone(&shared.counters));
-    let Welcome { wire, connect, client, assigned } = receive(&shared, wire, ticket, address).await?;
-    Some(connection::open(shared, wire, connect, client, assigned, address).await)
+    let Welcome { wire, connect, client, assigned, guest } = receive(&shared, wire, ticket, address).await?;
+    Some(connection::open(shared, wire, connect, client, assigned, guest).await)
 }
 
 /// A client that is let in.
@@ -53,6 +54,7 @@ struct Welcome<R, W> {
     client: ClientIdentifier,
     /// The broker chose the client identifier.
     assigned: bool,
+    guest: Guest,
 }
 
 /// Waits for CONNECT and answers it where the client is not let in; `None` also where the connection had to make room
@@ -79,8 +81,14 @@ where
             add(&shared.counters.connects, 1);
             wire.version = connect.version;
             wire.maximum_packet_size = connect.properties.maximum_packet_size.map_or(usize::MAX, |size| size as usize);
-            match admit(shared, &connect, ticket, address) {
-                Ok((client, assigned)) => return Some(Welcome { wire, connect, client, assigned }),
+            let admitted = tokio::select! {
+                biased;
+                () = crowded_out.cancelled() => return None,
+                () = shared.stopping.cancelled() => return None,
+                admitted = admit(shared, &connect, ticket, address) => admitted,
+            };
+            match admitted {
+                Ok((client, assigned, guest)) => return Some(Welcome { wire, connect, client, assigned, guest }),
                 Err(Refused { refusal, blame }) => {
                     Failure { client: Some(connect.client_identifier), says: Some(refusal), blame }
                 }
@@ -180,15 +188,16 @@ impl Refused {
 }
 
 /// Who is let in, and under which name.
-fn admit(
+async fn admit(
     shared: &Shared,
     connect: &Connect,
     ticket: &mut Ticket,
     address: SocketAddr,
-) -> Result<(ClientIdentifier, bool), Refused> {
+) -> Result<(ClientIdentifier, bool, Guest), Refused> {
     let now = clock::now().steady;
+    let paused = |rest| Refused::paused(rest, "too many connects from this address failed");
     if let Some(rest) = shared.flapping.pause_of_address(address, now) {
-        return Err(Refused::paused(rest, "too many connects from this address failed"));
+        return Err(paused(rest));
     }
     let blame = |refusal: Refusal| {
         let detail = format!("from {address}: {}: {}", refusal.reason, refusal.detail);
@@ -196,6 +205,20 @@ fn admit(
     };
     let quota = |reason, detail: &str| Refusal { reason, detail: detail.to_owned() };
     let (client, assigned) = handshake::admit(shared, connect, address).map_err(blame)?;
+    let pause = || shared.flapping.pause_of_address(address, clock::now().steady);
+    let guest = shared.gate.check(&connect.login, address, pause).await.map_err(|not| match not {
+        NotLetIn::Refused(refusal, detail) => {
+            let detail = format!("from {address}: {}: {detail}", refusal.reason);
+            Refused { refusal, blame: Blame::Address(EventKind::Refused, detail) }
+        }
+        NotLetIn::Busy => {
+            let refusal = quota(ReasonCode::SERVER_BUSY, "too many clients are logging in: try again in some seconds");
+            Refused { refusal, blame: Blame::Nobody }
+        }
+        NotLetIn::Paused(rest) => paused(rest),
+    })?;
+    // The check may have taken a while.
+    let now = clock::now().steady;
     let is_connected = shared.registry.is_connected(&client);
     if is_connected == Some(true)
         && let Some(rest) = shared.flapping.pause_of_client(&client, now)
@@ -207,7 +230,7 @@ fn admit(
         return Err(Refused { refusal, blame: Blame::Nobody });
     }
     match ticket.connect() {
-        Ok(()) => Ok((client, assigned)),
+        Ok(()) => Ok((client, assigned, guest)),
         Err(Full::InAll) => {
             let refusal = quota(ReasonCode::SERVER_BUSY, "the broker has as many connections as it allows");
             Err(Refused { refusal, blame: Blame::Nobody })

@@ -28,7 +28,7 @@ pub(crate) fn admit(
     address: SocketAddr,
 ) -> Result<(ClientIdentifier, bool), Refusal> {
     let refuse = |reason, detail: &str| Err(Refusal { reason, detail: detail.to_owned() });
-    if !shared.access.read().allows(address) {
+    if !shared.gate.access().allows(address) {
         return refuse(ReasonCode::NOT_AUTHORIZED, "only programs on the broker's own computer may connect");
     }
     if connect.properties.authentication_method.is_some() {

@@ -54,7 +54,7 @@ mod token_bucket;
 mod turns;
 mod wire;
 
-pub use access::Access;
+pub use access::{Access, Account, AccountName, InvalidAccountName, InvalidPasswordHash, NoRandomness, PasswordHash};
 pub use broker::{Broker, Options, OwnMessage};
 pub use client_card::{ClientInfo, ConnectionInfo, SubscriptionState};
 pub use client_identifier::ClientIdentifier;

@@ -4,15 +4,15 @@
 //! holds the session to hand it over, and waits for it; so any number of connections for one client line up.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use nightjar_mqtt::Will;
+use nightjar_mqtt::{ReasonCode, Will};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
+use crate::access::{Guest, Rules};
 use crate::client_card::{ClientCard, ClientInfo};
 use crate::outbox::Outbox;
 use crate::session::{Close, NEVER_EXPIRES, Session};
@@ -67,7 +67,7 @@ impl Away {
 /// A connection's right to a session, and the letter box through which it is asked to give it up.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    address: SocketAddr,
+    guest: Guest,
     eviction: Mutex<Eviction>,
     evicted: Notify,
 }
@@ -100,6 +100,14 @@ impl Seat {
                 return close;
             }
             self.evicted.notified().await;
+        }
+    }
+
+    /// Asks the connection to end where its guest is no longer welcome.
+    pub(crate) fn check(&self, rules: &Rules) {
+        if !rules.welcome(&self.guest) {
+            let why = "who may connect was changed meanwhile";
+            self.evict(Close::by_broker(ReasonCode::NOT_AUTHORIZED, why), None);
         }
     }
 
@@ -166,12 +174,12 @@ impl Registry {
     pub(crate) async fn claim(
         &self,
         client: &ClientIdentifier,
-        address: SocketAddr,
+        guest: Guest,
         takeover: Close,
         outbox: &Arc<Outbox>,
         card: &Arc<ClientCard>,
     ) -> Claimed {
-        let seat = Arc::new(Seat { address, eviction: Mutex::default(), evicted: Notify::new() });
+        let seat = Arc::new(Seat { guest, eviction: Mutex::default(), evicted: Notify::new() });
         let (waiting, away, old) = {
             let clients = &mut *self.clients.lock();
             match clients.entries.get_mut(client) {
@@ -361,11 +369,11 @@ impl Registry {
         }
     }
 
-    /// Asks every connection whose address the rule does not let in to end.
-    pub(crate) fn evict_where(&self, unwanted: impl Fn(SocketAddr) -> bool, close: &Close) {
+    /// Asks every connection that is not wanted to end.
+    pub(crate) fn evict_where(&self, unwanted: impl Fn(&Guest) -> bool, close: &Close) {
         for entry in self.clients.lock().entries.values() {
             if let Place::Held(seat) = &entry.place
-                && unwanted(seat.address)
+                && unwanted(&seat.guest)
             {
                 seat.evict(close.clone(), None);
             }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nightjar_mqtt::{PublishProperties, QoS, Will};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::Gate;
 use crate::admission::{Admission, LackOfRoom};
 use crate::clock::{self, Moment};
 use crate::counters::{Counters, add};
@@ -21,12 +22,12 @@ use crate::session_record::SessionRecord;
 use crate::share::Share;
 use crate::turns::{self, Turns};
 use crate::{
-    Access, ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, Message, Record, Sequence, SessionNumber,
+    ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, Message, Record, Sequence, SessionNumber,
 };
 
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
-    pub(crate) access: RwLock<Access>,
+    pub(crate) gate: Gate,
     pub(crate) router: Router,
     pub(crate) registry: Registry,
     pub(crate) admission: Arc<Admission>,
@@ -84,12 +85,12 @@ impl PublishBatch {
 pub(crate) struct RetainedFull(pub(crate) Arc<Message>);
 
 impl Shared {
-    pub(crate) fn new(limits: Limits, access: Access, journal: Arc<dyn Journal>) -> Self {
+    pub(crate) fn new(limits: Limits, gate: Gate, journal: Arc<dyn Journal>) -> Self {
         Self {
             admission: Arc::new(Admission::new(&limits)),
             flapping: Flapping::new(&limits),
             limits,
-            access: RwLock::new(access),
+            gate,
             router: Router::default(),
             registry: Registry::default(),
             counters: Arc::default(),
@@ -348,7 +349,8 @@ impl Shared {
         }
         if turned_away > 0 {
             let detail = format!(
-                "{turned_away} connects were refused: the broker has as many connections or sessions as it allows"
+                "{turned_away} connects were refused: the broker has as many connections, sessions or waiting logins as it \
+                 allows"
             );
             self.record(EventKind::Refused, None, detail);
         }

@@ -8,7 +8,7 @@ use nightjar_broker::Access;
 pub(crate) fn listening_addresses(access: Access, port: u16) -> [SocketAddr; 2] {
     let (v4, v6) = match access {
         Access::ThisComputer => (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST),
-        Access::Anyone => (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED),
+        Access::Password | Access::Anyone => (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED),
     };
     [(v4, port).into(), (v6, port).into()]
 }

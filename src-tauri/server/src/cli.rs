@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use nightjar_broker::Access;
 use nightjar_store::{Durability, Keep};
 use tracing_subscriber::EnvFilter;
 
+use crate::account_cli::{self, AccountCommand};
 use crate::care_cli::{self, CareCommand};
 use crate::history_settings;
 use crate::{Server, Settings, StartOptions, default_data_directory};
@@ -28,7 +29,7 @@ struct Arguments {
     #[arg(long, value_name = "ADDRESS")]
     listen: Vec<SocketAddr>,
 
-    /// Let anyone connect who reaches the listeners; otherwise only programs on this computer may
+    /// Let anyone connect who reaches the listeners, without a password, whatever the settings say
     #[arg(long)]
     allow_anonymous: bool,
 
@@ -46,7 +47,17 @@ struct Arguments {
 
     /// Without one, the broker runs
     #[command(subcommand)]
-    command: Option<CareCommand>,
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Care(CareCommand),
+
+    /// Make, change and list the accounts of those who may log in; also while a broker runs
+    #[command(subcommand)]
+    Account(AccountCommand),
 }
 
 /// Runs the broker until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 where it could not start, 2 for a wrong
@@ -82,7 +93,11 @@ fn announce(address: SocketAddr) {
 
 fn run(mut arguments: Arguments) -> anyhow::Result<()> {
     if let Some(command) = arguments.command.take() {
-        return care_cli::run(command, &arguments.data_dir.unwrap_or_else(default_data_directory));
+        let data_directory = arguments.data_dir.unwrap_or_else(default_data_directory);
+        return match command {
+            Command::Care(command) => care_cli::run(command, &data_directory),
+            Command::Account(command) => account_cli::run(command, &data_directory),
+        };
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

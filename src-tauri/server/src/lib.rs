@@ -2,12 +2,15 @@
 
 pub mod cli;
 
+mod account_cli;
+mod account_watcher;
 mod addresses;
 mod care_cli;
 mod error;
 mod history_edit;
 mod history_settings;
 mod limit_settings;
+mod mosquitto_passwords;
 mod quantity;
 mod server;
 mod settings;

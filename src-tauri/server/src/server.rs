@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nightjar_broker::{Access, Broker, Options, Restored};
-use nightjar_store::{Keeping, Kept, Opened, SetAside, Store};
+use nightjar_store::{Keeping, Kept, OpenError, Opened, SetAside, Store};
 use parking_lot::Mutex;
 
+use crate::account_watcher::{self, AccountWatcher};
 use crate::addresses::{listening_addresses, network_addresses};
 use crate::{Settings, SettingsError, StartError};
 
@@ -41,9 +42,14 @@ pub struct Server {
     changing: tokio::sync::Mutex<()>,
     /// One change of what is kept at a time, so that the file says what holds.
     keeping: Mutex<()>,
+    /// Follows the accounts of the data directory.
+    watcher: Mutex<AccountWatcher>,
     notices: Vec<String>,
     ever_connected: bool,
 }
+
+const NO_ACCOUNTS: &str = "Who connects from elsewhere needs a password, but there is no account yet: \
+     `nightjar-server account add NAME` makes one.";
 
 impl Server {
     /// Opens the journal, starts the broker and listens.
@@ -59,13 +65,18 @@ impl Server {
             watched,
             ..nightjar_store::Options::new(&data_directory)
         };
-        let opened = tokio::task::spawn_blocking(move || Store::open(&store_options)).await;
-        let Opened { store, kept, set_aside } = match opened {
+        let opened = tokio::task::spawn_blocking(move || {
+            let opened = Store::open(&store_options)?;
+            Ok::<_, StartError>((opened, account_watcher::read(&store_options.directory)))
+        })
+        .await;
+        let (Opened { store, kept, set_aside }, (watch, accounts)) = match opened {
             Ok(opened) => opened?,
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         };
         let Kept { retained, sessions, ever_connected } = kept;
-        let broker_options = Options { limits: settings.limits, access: settings.access };
+        let nobody = settings.access == Access::Password && accounts.is_empty();
+        let broker_options = Options { limits: settings.limits, access: settings.access, accounts };
         let broker = Broker::start(broker_options, Arc::clone(&store) as _, Restored { retained, sessions });
         let listeners = match listen {
             Some(addresses) => listen_exactly(&broker, &addresses),
@@ -78,7 +89,15 @@ impl Server {
                 return Err(error);
             }
         };
-        let notices = set_aside.iter().map(set_aside_notice).collect();
+        let watcher = match AccountWatcher::start(watch, broker.clone()) {
+            Ok(watcher) => watcher,
+            Err(error) => {
+                stop(&broker, &store).await;
+                return Err(OpenError::Thread(error).into());
+            }
+        };
+        let nobody = nobody.then(|| NO_ACCOUNTS.to_owned());
+        let notices = set_aside.iter().map(set_aside_notice).chain(nobody).collect();
         Ok(Self {
             broker,
             store,
@@ -86,6 +105,7 @@ impl Server {
             listeners: Mutex::new(listeners),
             changing: tokio::sync::Mutex::default(),
             keeping: Mutex::default(),
+            watcher: Mutex::new(watcher),
             notices,
             ever_connected,
         })
@@ -169,6 +189,8 @@ impl Server {
 
     /// Ends the connections, commits everything, and closes the journal.
     pub async fn stop(&self) {
+        // It ends within a moment, and must not hold the database open beyond the journal.
+        self.watcher.lock().stop();
         stop(&self.broker, &self.store).await;
     }
 }

@@ -17,7 +17,7 @@ use crate::{SettingsError, history_edit};
 /// The settings of a data directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// `access = "this-computer"` (the default) or `"anyone"`: who may connect.
+    /// `access = "this-computer"` (the default), `"password"` or `"anyone"`: who may connect.
     pub access: Access,
     /// `port = 1883`: where MQTT listens.
     pub port: u16,
@@ -78,7 +78,8 @@ struct WindowTable {
     density: Option<Spanned<Value>>,
 }
 
-const ACCESS: [(&str, Access); 2] = [("this-computer", Access::ThisComputer), ("anyone", Access::Anyone)];
+const ACCESS: [(&str, Access); 3] =
+    [("this-computer", Access::ThisComputer), ("password", Access::Password), ("anyone", Access::Anyone)];
 const DURABILITY: [(&str, Durability); 3] =
     [("power-loss", Durability::PowerLoss), ("crash", Durability::Crash), ("none", Durability::None)];
 const THEMES: [(&str, &str); 3] = [("system", "system"), ("light", "light"), ("dark", "dark")];
@@ -235,8 +236,13 @@ mod tests {
 
     /// Wrong files: the line, and the beginning and the end of what is said.
     const WRONG: &[(&str, usize, &str, &str)] = &[
-        ("port = 1883\naccess = \"everyone\"\n", 2, "access can't be \"everyone\"", "\"this-computer\" or \"anyone\""),
-        ("access = true", 1, "access can't be true", "write \"this-computer\" or \"anyone\""),
+        (
+            "port = 1883\naccess = \"everyone\"\n",
+            2,
+            "access can't be \"everyone\"",
+            "\"this-computer\", \"password\" or \"anyone\"",
+        ),
+        ("access = true", 1, "access can't be true", "write \"this-computer\", \"password\" or \"anyone\""),
         ("port = 70000", 1, "port can't be 70000", "from 1 to 65535 (default 1883)"),
         ("port = 0", 1, "port can't be 0", "from 1 to 65535 (default 1883)"),
         ("port = \"1883\"", 1, "port can't be \"1883\"", "from 1 to 65535 (default 1883)"),

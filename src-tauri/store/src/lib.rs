@@ -3,6 +3,7 @@
 //! Records go into a queue ([`Store`] implements the broker's `Journal`); one thread takes them out, commits them in
 //! batches, and tells how far it is. Whoever reads has connections of their own, so that neither waits for the other.
 
+mod accounts;
 mod care;
 mod checkpoint;
 mod directory;
@@ -29,6 +30,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use accounts::{AccountBook, AccountWatch, AccountsError};
 pub use care::{Archive, CareError, ExportFormat, Imported, SqlValue};
 pub use directory::SetAside;
 pub use error::{OpenError, ReadError, Unkept};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use nightjar_broker::{KeptSession, Message};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::accounts;
 use crate::directory::{Directory, SetAside};
 use crate::error::{OpenError, is_damage};
 use crate::ledger::{self, Ledger};
@@ -71,6 +72,11 @@ pub(crate) fn open(options: &Options) -> Result<Database, OpenError> {
         Obstacle::Error(error) => error,
         Obstacle::Unusable(reason) => OpenError::Disk { file: directory.database(), reason },
     })?;
+    if let Some(SetAside { file, .. }) = &set_aside
+        && salvage_accounts(file, &directory.database()).is_none()
+    {
+        tracing::warn!("the accounts of the database that was set aside could not be read");
+    }
     directory.keep_reserve();
     Ok(Database {
         ledger,
@@ -80,6 +86,12 @@ pub(crate) fn open(options: &Options) -> Result<Database, OpenError> {
         kept,
         set_aside,
     })
+}
+
+/// Takes the accounts along from one file to another; `None` where they can't be read or written.
+fn salvage_accounts(from: &Path, into: &Path) -> Option<usize> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    accounts::salvage(from, &Connection::open_with_flags(into, flags).ok()?)
 }
 
 /// What is in the way of opening a file.
@@ -116,7 +128,7 @@ fn open_file(directory: &Directory, durability: Durability) -> Result<(Ledger, C
     Ok((ledger, checkpointer, kept))
 }
 
-fn prepare(connection: &mut Connection, durability: Durability, size: u64) -> rusqlite::Result<()> {
+pub(crate) fn prepare(connection: &mut Connection, durability: Durability, size: u64) -> rusqlite::Result<()> {
     if connection.query_row("PRAGMA page_count", (), |row| row.get::<_, i64>(0))? == 0 {
         // So that space is given back bit by bit. A file that has pages would be written to before it is checked.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;

@@ -230,6 +230,15 @@ const MIGRATIONS: &[&str] = &["
         from_order INTEGER NOT NULL,
         to_order INTEGER NOT NULL
     );
+", "
+    -- Who may log in. `password` is a hash with its salt; `changed_us` is when it was set. `accounts` in meta counts the
+    -- changes, so that a broker sees that there was one.
+    CREATE TABLE account (
+        name TEXT PRIMARY KEY,
+        password TEXT NOT NULL,
+        disabled INTEGER NOT NULL,
+        changed_us INTEGER NOT NULL
+    ) WITHOUT ROWID;
 "];
 
 /// What a file that SQLite can open turns out to be.

@@ -5,7 +5,13 @@ import type { Access } from "../host/types/Access";
 import type { Fault } from "../host/types/Fault";
 import type { App } from "./app.svelte";
 
-export const accessOptions: readonly { value: Access; label: string; title: string }[] = [
+interface Option {
+  value: Access;
+  label: string;
+  title: string;
+}
+
+const always: readonly Option[] = [
   { value: "this_computer", label: "This computer only", title: "Programs on this computer, nobody else" },
   {
     value: "anyone",
@@ -13,6 +19,17 @@ export const accessOptions: readonly { value: Access; label: string; title: stri
     title: "Every device that reaches this computer, without a password",
   },
 ];
+
+const password: Option = {
+  value: "password",
+  label: "With a password",
+  title: "Whoever has an account, and programs on this computer; nightjar.toml says so",
+};
+
+/** Passwords come from `nightjar.toml`: the switch shows them where they are on, and leads away from them. */
+export function accessOptions(access: Access): readonly Option[] {
+  return access === "password" ? [...always, password] : always;
+}
 
 export class AccessSwitch {
   busy = $state(false);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fakeHost, type FakeHost } from "../host/fake";
-import { AccessSwitch } from "./access.svelte";
+import type { Access } from "../host/types/Access";
+import { AccessSwitch, accessOptions } from "./access.svelte";
 import { App } from "./app.svelte";
 import { Palette } from "./palette.svelte";
 
@@ -114,6 +115,13 @@ describe("who may connect", () => {
     await access.choose("this_computer");
     expect(app.dialogs.question).toBeUndefined();
     expect(app.running?.access).toBe("this_computer");
+  });
+
+  it("shows passwords where they are on, and leads away from them", () => {
+    const values = (access: Access) => accessOptions(access).map(({ value }) => value);
+    expect(values("anyone")).toEqual(["this_computer", "anyone"]);
+    expect(values("this_computer")).toEqual(["this_computer", "anyone"]);
+    expect(values("password")).toEqual(["this_computer", "anyone", "password"]);
   });
 
   it("changes nothing without a yes", async () => {

@@ -4,6 +4,7 @@
 mod delivery;
 mod handshake;
 mod lasting;
+mod logins;
 #[path = "../peer/mod.rs"]
 mod peer;
 mod purging;

@@ -208,14 +208,14 @@ pub(crate) fn house() -> House {
 
 /// A broker whose journal keeps sessions, on what an earlier one left.
 pub(crate) fn lasting_house(journal: &Arc<Recorder>, sessions: Vec<KeptSession>) -> House {
-    let options = Options { limits: Limits::default(), access: Access::ThisComputer };
+    let options = Options { limits: Limits::default(), access: Access::ThisComputer, ..Options::default() };
     let kept = Restored { retained: Vec::new(), sessions };
     House { broker: Broker::start(options, Arc::clone(journal) as _, kept), journal: Arc::clone(journal) }
 }
 
 pub(crate) fn house_with(limits: Limits) -> House {
     let journal = Recorder::new();
-    let options = Options { limits, access: Access::ThisComputer };
+    let options = Options { limits, access: Access::ThisComputer, ..Options::default() };
     House { broker: Broker::start(options, Arc::clone(&journal) as _, Restored::default()), journal }
 }
 

@@ -1,5 +1,6 @@
 //! The journal through its public methods.
 
+mod accounts;
 mod bad_input;
 mod care;
 mod durability;

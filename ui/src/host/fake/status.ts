@@ -1,6 +1,7 @@
 // Whether the broker runs, who may connect to it, and what the user likes.
 
 import type { Host } from "../host";
+import type { Access } from "../types/Access";
 import type { Density } from "../types/Density";
 import type { Preferences } from "../types/Preferences";
 import type { Status } from "../types/Status";
@@ -20,7 +21,7 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
   };
   let everConnected = !world.empty;
   let current = running(
-    options.get("access") === "this_computer" || world.empty ? "this_computer" : "anyone",
+    (options.get("access") as Access | null) ?? (world.empty ? "this_computer" : "anyone"),
     options.getAll("notice"),
   );
   if (options.get("state") === "starting") current = { state: "starting" };
@@ -35,15 +36,15 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
     };
   }
 
-  function running(access: "this_computer" | "anyone", notices: string[]): Status {
-    const address = access === "anyone" ? "192.168.1.20" : "127.0.0.1";
+  function running(access: Access, notices: string[]): Status {
+    const address = access !== "this_computer" ? "192.168.1.20" : "127.0.0.1";
     return {
       state: "running",
       access,
       listeners: [
         {
           name: "MQTT",
-          address: access === "anyone" ? "0.0.0.0:1883" : "127.0.0.1:1883",
+          address: access !== "this_computer" ? "0.0.0.0:1883" : "127.0.0.1:1883",
           clients: world.connected,
           fault: null,
         },
@@ -51,7 +52,7 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
       address,
       port: 1883,
       url: `mqtt://${address}:1883`,
-      other_addresses: access === "anyone" ? ["10.8.0.3", "fd00::1f:20"] : [],
+      other_addresses: access !== "this_computer" ? ["10.8.0.3", "fd00::1f:20"] : [],
       data_directory: "/home/anna/.local/share/nightjar",
       version: VERSION,
       ever_connected: everConnected,

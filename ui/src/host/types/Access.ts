@@ -3,4 +3,4 @@
 /**
  * Who may connect.
  */
-export type Access = "this_computer" | "anyone";
+export type Access = "this_computer" | "password" | "anyone";

@@ -1,4 +1,19 @@
+//! Who may connect: by address, or with a password.
+
+mod account;
+mod gate;
+mod guest;
+mod known_logins;
+mod password;
+
 use std::net::SocketAddr;
+
+pub use account::{Account, AccountName, InvalidAccountName};
+pub use password::{InvalidPasswordHash, NoRandomness, PasswordHash};
+
+pub(crate) use account::Accounts;
+pub(crate) use gate::{Gate, NotLetIn};
+pub(crate) use guest::{Guest, Identity, Rules};
 
 /// Who may connect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -6,16 +21,18 @@ pub enum Access {
     /// Only programs on this computer, whatever address a listener has.
     #[default]
     ThisComputer,
+    /// Whoever has an account and its password, and programs on this computer that name no user.
+    Password,
     /// Anyone who reaches a listener, without a password.
     Anyone,
 }
 
 impl Access {
-    /// Whether a client at that address may connect.
+    /// Whether a client at that address may connect, with a password where one is needed.
     pub fn allows(self, address: SocketAddr) -> bool {
         match self {
-            Self::Anyone => true,
-            Self::ThisComputer => address.ip().to_canonical().is_loopback(),
+            Self::Anyone | Self::Password => true,
+            Self::ThisComputer => guest::is_this_computer(address),
         }
     }
 }

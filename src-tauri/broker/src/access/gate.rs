@@ -1,0 +1,210 @@
+//! The door: checks user names and passwords, at most one a core at a time, and never on a thread that serves connections.
+//!
+//! ```text
+//!  CONNECT ─▶ known a short while ago ─▶ in
+//!                │ no
+//!                └─▶ waits for its turn ─▶ hash, on a thread that may block ─▶ in, or refused
+//! ```
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use bytes::Bytes;
+use nightjar_mqtt::{Login, ReasonCode};
+use parking_lot::RwLock;
+use tokio::sync::Semaphore;
+
+use super::guest::is_this_computer;
+use super::known_logins::KnownLogins;
+use super::{Access, Accounts, Guest, Identity, Rules};
+use crate::handshake::Refusal;
+use crate::{Account, PasswordHash, clock};
+
+/// Logins that wait for their turn; more are asked to come back. At 20 ms each they take some seconds.
+const MOST_WAITING: usize = 1_000;
+/// Characters of a user name that are quoted.
+const QUOTED: usize = 64;
+
+pub(crate) struct Gate {
+    rules: RwLock<Rules>,
+    known: KnownLogins,
+    hashing: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    /// What a password is compared with where there is no such account, so that it takes as long.
+    nobody: Arc<OnceLock<Option<PasswordHash>>>,
+}
+
+/// Why somebody is not let in.
+#[derive(Debug)]
+pub(crate) enum NotLetIn {
+    /// Said to the client; whoever reads the events gets the second as well.
+    Refused(Refusal, String),
+    /// Too many wait to be checked, which is nobody's fault.
+    Busy,
+    /// The address has to wait for so long.
+    Paused(Duration),
+}
+
+/// Counts who waits, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Gate {
+    pub(crate) fn new(access: Access, accounts: Vec<Account>) -> Self {
+        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            rules: RwLock::new(Rules { access, accounts: Arc::new(Accounts::new(accounts)) }),
+            known: KnownLogins::new(),
+            hashing: Arc::new(Semaphore::new(cores)),
+            waiting: AtomicUsize::new(0),
+            nobody: Arc::default(),
+        }
+    }
+
+    pub(crate) fn rules(&self) -> Rules {
+        self.rules.read().clone()
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        self.rules.read().access
+    }
+
+    pub(crate) fn set_access(&self, access: Access) {
+        self.rules.write().access = access;
+    }
+
+    /// Takes other accounts from here on; returns how many there were, and are.
+    pub(crate) fn set_accounts(&self, accounts: Vec<Account>) -> (usize, usize) {
+        let accounts = Arc::new(Accounts::new(accounts));
+        let now = accounts.len();
+        let before = std::mem::replace(&mut self.rules.write().accounts, accounts).len();
+        self.known.forget_all();
+        (before, now)
+    }
+
+    /// Who a client is, or why it is not let in. `pause` says how much longer the address has to wait: it is asked again
+    /// when it is the client's turn, so that a flood of wrong passwords costs no more hashes than a pause needs to begin.
+    pub(crate) async fn check(
+        &self,
+        login: &Login,
+        address: SocketAddr,
+        pause: impl Fn() -> Option<Duration>,
+    ) -> Result<Guest, NotLetIn> {
+        let rules = self.rules();
+        let identity = match (rules.access, &login.user_name, &login.password) {
+            (_, None, None) => Identity::Nameless,
+            (Access::ThisComputer | Access::Anyone, ..) => Identity::Unchecked,
+            (Access::Password, Some(name), Some(password)) => {
+                // The future of the others need not have room for this.
+                Identity::Account(Box::pin(self.check_password(&rules.accounts, name, password, pause)).await?)
+            }
+            (Access::Password, Some(name), None) => {
+                let detail = format!("user {} gave no password", quoted(name));
+                return Err(refused(ReasonCode::BAD_USER_NAME_OR_PASSWORD, "the password is missing", detail));
+            }
+            (Access::Password, None, Some(_)) => {
+                let detail = "a password without a user name";
+                return Err(refused(ReasonCode::BAD_USER_NAME_OR_PASSWORD, detail, detail.to_owned()));
+            }
+        };
+        if matches!(identity, Identity::Nameless) && rules.access == Access::Password && !is_this_computer(address) {
+            let detail = "a user name and a password are needed";
+            return Err(refused(ReasonCode::NOT_AUTHORIZED, detail, detail.to_owned()));
+        }
+        Ok(Guest { address, identity })
+    }
+
+    async fn check_password(
+        &self,
+        accounts: &Accounts,
+        name: &str,
+        password: &Bytes,
+        pause: impl Fn() -> Option<Duration>,
+    ) -> Result<Arc<Account>, NotLetIn> {
+        let mark = self.known.mark(name, password);
+        if let Some(account) = mark.and_then(|mark| self.known.find(&mark, accounts, clock::now().steady)) {
+            return if account.disabled { Err(disabled(name)) } else { Ok(account) };
+        }
+        let account = accounts.find(name).cloned();
+        if !self.has_password(account.clone(), password.clone(), pause).await? {
+            let why = if account.is_some() { "the password is wrong" } else { "there is no such account" };
+            let detail = format!("user {}: {why}", quoted(name));
+            let said = "the user name or the password is wrong";
+            return Err(refused(ReasonCode::BAD_USER_NAME_OR_PASSWORD, said, detail));
+        }
+        match account {
+            Some(account) if !account.disabled => {
+                if let Some(mark) = mark {
+                    self.known.remember(mark, Arc::clone(&account), clock::now().steady);
+                }
+                Ok(account)
+            }
+            _ => Err(disabled(name)),
+        }
+    }
+
+    /// Whether the password is the account's, when it is this login's turn.
+    async fn has_password(
+        &self,
+        account: Option<Arc<Account>>,
+        password: Bytes,
+        pause: impl Fn() -> Option<Duration>,
+    ) -> Result<bool, NotLetIn> {
+        let waiting = Waiting(&self.waiting);
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
+            return Err(NotLetIn::Busy);
+        }
+        // It is never closed.
+        let Ok(turn) = Arc::clone(&self.hashing).acquire_owned().await else { return Err(NotLetIn::Busy) };
+        drop(waiting);
+        if let Some(pause) = pause() {
+            return Err(NotLetIn::Paused(pause));
+        }
+        let nobody = Arc::clone(&self.nobody);
+        let verifying = tokio::task::spawn_blocking(move || {
+            // The turn is over when the hash is, even if nobody waits for it any more.
+            let _turn = turn;
+            let is_right = account.as_ref().is_some_and(|account| account.password.verify(&password));
+            // Those of mosquitto take less: without this, they would tell that there is such an account.
+            if account.is_none_or(|account| account.password.is_foreign()) {
+                let nobody = nobody.get_or_init(|| PasswordHash::of(b"").ok());
+                std::hint::black_box(nobody.as_ref().map(|hash| hash.verify(&password)));
+            }
+            is_right
+        });
+        // An error means that the broker's threads are ending.
+        verifying.await.map_err(|_| NotLetIn::Busy)
+    }
+}
+
+fn refused(reason: ReasonCode, said: &str, detail: String) -> NotLetIn {
+    NotLetIn::Refused(Refusal { reason, detail: said.to_owned() }, detail)
+}
+
+fn disabled(name: &str) -> NotLetIn {
+    refused(ReasonCode::NOT_AUTHORIZED, "the account is disabled", format!("user {}: it is disabled", quoted(name)))
+}
+
+/// A user name as a sentence can have it.
+fn quoted(name: &str) -> String {
+    let mut cut: String = name.chars().take(QUOTED).collect();
+    if cut.len() < name.len() {
+        cut.push('…');
+    }
+    format!("{cut:?}")
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Gate").field("access", &self.access()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,183 @@
+//! Passwords: who is let in, who is refused how, and what a change does to who is there.
+
+use bytes::Bytes;
+use nightjar_broker::{Access, Account, AccountName, EventKind, Limits, PasswordHash, Timestamp};
+use nightjar_mqtt::{Connect, Login, ReasonCode};
+
+use crate::peer::*;
+
+const ELSEWHERE: &str = "192.168.1.7:50000";
+
+fn account(name: &str, password: &str) -> Account {
+    Account {
+        name: AccountName::new(name).unwrap(),
+        password: PasswordHash::of(password.as_bytes()).unwrap(),
+        disabled: false,
+        changed: Timestamp::from_micros(1),
+    }
+}
+
+/// A broker that asks for passwords: tv has "secret".
+fn house_of(accounts: &[Account]) -> House {
+    let house = house();
+    house.broker.set_access(Access::Password);
+    house.broker.set_accounts(accounts.to_vec());
+    house
+}
+
+fn login(version: nightjar_mqtt::ProtocolVersion, user: Option<&str>, password: Option<&str>) -> Connect {
+    let login = Login {
+        user_name: user.map(Into::into),
+        password: password.map(|password| Bytes::copy_from_slice(password.as_bytes())),
+    };
+    Connect { login, ..connect(version, "tv-1") }
+}
+
+async fn try_from(house: &House, address: &str, connect: Connect) -> (Peer, ReasonCode) {
+    let mut peer = house.peer_from(address, 4096);
+    let reason = peer.connect(connect).await.reason_code;
+    (peer, reason)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_right_password_lets_in_and_each_wrong_one_is_refused_in_its_way() {
+    let locked = Account { disabled: true, ..account("locked", "secret") };
+    let house = house_of(&[account("tv", "secret"), locked]);
+    let (success, wrong, not) =
+        (ReasonCode::SUCCESS, ReasonCode::BAD_USER_NAME_OR_PASSWORD, ReasonCode::NOT_AUTHORIZED);
+    for version in [V5, V311, V31] {
+        for (user, password, expected, said) in [
+            (Some("tv"), Some("secret"), success, ""),
+            (Some("tv"), Some("Secret"), wrong, "user \"tv\": the password is wrong"),
+            (Some("tv"), Some(""), wrong, "the password is wrong"),
+            (Some("tv"), None, wrong, "gave no password"),
+            (Some("TV"), Some("secret"), wrong, "user \"TV\": there is no such account"),
+            (Some(""), Some("secret"), wrong, "there is no such account"),
+            (Some("locked"), Some("wrong"), wrong, "the password is wrong"),
+            (Some("locked"), Some("secret"), not, "it is disabled"),
+            (None, None, not, "a user name and a password are needed"),
+        ] {
+            let before = house.journal.events(EventKind::Refused).len();
+            let (mut peer, reason) = try_from(&house, ELSEWHERE, login(version, user, password)).await;
+            assert_eq!(reason, expected, "{version:?} {user:?} {password:?}");
+            let events = house.journal.events(EventKind::Refused);
+            if expected == success {
+                assert_eq!(events.len(), before);
+                peer.disconnect().await;
+                continue;
+            }
+            peer.expect_eof().await;
+            let event = events.last().unwrap();
+            assert_eq!((events.len(), event.client.as_deref()), (before + 1, Some("tv-1")));
+            assert!(event.detail.contains(said) && event.detail.contains(ELSEWHERE), "{}", event.detail);
+            assert!(!event.detail.contains("ecret"), "a password is in the record: {}", event.detail);
+            house
+                .broker
+                .set_accounts(vec![account("tv", "secret"), Account { disabled: true, ..account("locked", "secret") }]);
+        }
+    }
+    let (_, reason) = try_from(&house, ELSEWHERE, login(V5, None, Some("secret"))).await;
+    assert_eq!(reason, wrong, "a password for nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn this_computer_needs_no_password_but_a_name_is_checked() {
+    let house = house_of(&[account("tv", "secret")]);
+    let here = "127.0.0.1:50000";
+    assert_eq!(try_from(&house, here, login(V5, None, None)).await.1, ReasonCode::SUCCESS);
+    assert_eq!(try_from(&house, here, login(V5, Some("tv"), Some("secret"))).await.1, ReasonCode::SUCCESS);
+    for (user, password) in [("tv", "wrong"), ("nobody", "secret")] {
+        let (_, reason) = try_from(&house, here, login(V5, Some(user), Some(password))).await;
+        assert_eq!(reason, ReasonCode::BAD_USER_NAME_OR_PASSWORD);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_there_has_to_go_when_the_account_changes() {
+    let (tv, lamp) = (account("tv", "secret"), account("lamp", "light"));
+    let others = [
+        vec![lamp.clone()],
+        vec![Account { disabled: true, ..tv.clone() }, lamp.clone()],
+        vec![Account { changed: Timestamp::from_micros(2), ..account("tv", "other") }, lamp.clone()],
+    ];
+    for changed in others {
+        let house = house_of(&[tv.clone(), lamp.clone()]);
+        let (mut gone, _) = try_from(&house, ELSEWHERE, login(V5, Some("tv"), Some("secret"))).await;
+        let stays = Connect { client_identifier: "lamp-1".into(), ..login(V5, Some("lamp"), Some("light")) };
+        let (mut stays, _) = try_from(&house, ELSEWHERE, stays).await;
+        let mut here = house.client(V5, "here").await;
+        house.broker.set_accounts(changed);
+        gone.expect_disconnect(ReasonCode::NOT_AUTHORIZED).await;
+        stays.expect_silence().await;
+        here.expect_silence().await;
+        let (_, reason) = try_from(&house, ELSEWHERE, login(V5, Some("tv"), Some("secret"))).await;
+        assert_ne!(reason, ReasonCode::SUCCESS, "that it was right a moment ago is forgotten");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_came_without_a_password_has_to_go_once_one_is_needed() {
+    let house = house();
+    house.broker.set_access(Access::Anyone);
+    house.broker.set_accounts(vec![account("tv", "secret")]);
+    let (mut anyone, reason) = try_from(&house, ELSEWHERE, login(V5, Some("tv"), Some("wrong"))).await;
+    assert_eq!(reason, ReasonCode::SUCCESS, "nobody asked");
+    let mut here = house.client(V5, "here").await;
+    house.broker.set_access(Access::Password);
+    anyone.expect_disconnect(ReasonCode::NOT_AUTHORIZED).await;
+    here.expect_silence().await;
+    let (mut tv, _) = try_from(&house, ELSEWHERE, login(V5, Some("tv"), Some("secret"))).await;
+    house.broker.set_access(Access::Password);
+    tv.expect_silence().await;
+    house.broker.set_access(Access::Anyone);
+    tv.expect_silence().await;
+    house.broker.set_access(Access::ThisComputer);
+    tv.expect_disconnect(ReasonCode::NOT_AUTHORIZED).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_passwords_is_paused_and_others_get_in() {
+    let house = house_of(&[account("tv", "secret")]);
+    let limits = Limits::default();
+    let allowed = limits.maximum_failed_connects.unwrap().get() as usize;
+    let mut flood = Vec::new();
+    for _ in 0..200 {
+        let mut peer = house.peer_from("10.0.0.1:50000", 4096);
+        flood.push(tokio::spawn(async move { peer.connect(login(V5, Some("tv"), Some("guess"))).await.reason_code }));
+    }
+    let (_, reason) = try_from(&house, ELSEWHERE, login(V5, Some("tv"), Some("secret"))).await;
+    assert_eq!(reason, ReasonCode::SUCCESS, "another address is not meant");
+    let mut paused = 0;
+    for peer in flood {
+        match peer.await.unwrap() {
+            ReasonCode::CONNECTION_RATE_EXCEEDED => paused += 1,
+            reason => assert_eq!(reason, ReasonCode::BAD_USER_NAME_OR_PASSWORD),
+        }
+    }
+    // Those that were being checked when the pause began are not counted.
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert!(paused >= 200 - allowed - 2 * cores, "{paused} of 200 were paused");
+    let (_, reason) = try_from(&house, "10.0.0.1:50001", login(V5, Some("tv"), Some("secret"))).await;
+    assert_eq!(reason, ReasonCode::CONNECTION_RATE_EXCEEDED, "the right password does not help in a pause");
+}
+
+#[tokio::test]
+async fn a_thousand_that_come_back_are_let_in_without_a_thousand_hashes() {
+    let house = house_of(&[account("tv", "secret")]);
+    let (_, reason) = try_from(&house, ELSEWHERE, login(V5, Some("tv"), Some("secret"))).await;
+    assert_eq!(reason, ReasonCode::SUCCESS);
+    let hash = {
+        let account = account("tv", "secret");
+        let start = nightjar_broker::now().steady;
+        assert!(account.password.verify(b"secret"));
+        nightjar_broker::now().steady - start
+    };
+    let start = nightjar_broker::now().steady;
+    for number in 0..1_000 {
+        let connect =
+            Connect { client_identifier: format!("tv-{number}").into(), ..login(V5, Some("tv"), Some("secret")) };
+        assert_eq!(try_from(&house, ELSEWHERE, connect).await.1, ReasonCode::SUCCESS);
+    }
+    let took = nightjar_broker::now().steady - start;
+    assert!(took < 500 * hash, "{took:?} for 1,000, {hash:?} a hash");
+}

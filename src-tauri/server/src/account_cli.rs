@@ -1,0 +1,212 @@
+//! `nightjar-server account …`: who may log in. It works while a broker runs on the data directory, which then follows
+//! within a second or two.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Subcommand};
+use nightjar_broker::{Access, Account, AccountName, PasswordHash};
+use nightjar_store::AccountBook;
+
+use crate::{Settings, mosquitto_passwords};
+
+/// Bytes of the longest password: CONNECT has room for no more.
+const LONGEST_PASSWORD: usize = 65_535;
+/// Without those that are taken for one another.
+const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// Five bits each.
+const GENERATED_LENGTH: usize = 20;
+/// Bytes of the largest password file.
+const LARGEST_FILE: u64 = 64 << 20;
+
+/// Who may log in.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Add an account, with a password that is made up and shown this once
+    Add {
+        name: String,
+        #[command(flatten)]
+        source: PasswordSource,
+    },
+
+    /// Give an account another password, made up and shown this once; whoever uses the old one is disconnected
+    Password {
+        name: String,
+        #[command(flatten)]
+        source: PasswordSource,
+    },
+
+    /// Let nobody in with this account, and disconnect whoever is; it keeps its password
+    Disable { name: String },
+
+    /// Let an account in again
+    Enable { name: String },
+
+    /// Delete an account, and disconnect whoever uses it
+    Remove { name: String },
+
+    /// Show all accounts: name, state, and how the password is hashed
+    List,
+
+    /// Add all users of a password file of mosquitto, with their passwords; nothing is added where a line is wrong
+    Import { file: PathBuf },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PasswordSource {
+    /// Ask for the password, or read it from a line of the standard input; never from the command line, which others see
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+pub(crate) fn run(command: AccountCommand, data_directory: &Path) -> anyhow::Result<()> {
+    let name = |name: &str| AccountName::new(name).with_context(|| format!("{name:?} can't be the name of an account"));
+    match command {
+        AccountCommand::Add { name: wanted, source } => {
+            let name = name(&wanted)?;
+            let mut book = AccountBook::open(data_directory)?;
+            if book.accounts()?.iter().any(|account| account.name == name) {
+                bail!("there is an account {name} already: `account password` changes its password");
+            }
+            // Others may use the data directory while somebody thinks of a password.
+            drop(book);
+            let password = Password::from(&source)?;
+            book = AccountBook::open(data_directory)?;
+            let changed = nightjar_broker::now().wall;
+            book.add(&[Account { name: name.clone(), password: password.hash()?, disabled: false, changed }])?;
+            password.show()?;
+            say(&format!("the account {name} was added"));
+            hint(data_directory);
+        }
+        AccountCommand::Password { name: wanted, source } => {
+            let name = name(&wanted)?;
+            let password = Password::from(&source)?;
+            let hash = password.hash()?;
+            AccountBook::open(data_directory)?.set_password(&name, &hash, nightjar_broker::now().wall)?;
+            password.show()?;
+            say(&format!("the account {name} has another password"));
+        }
+        AccountCommand::Disable { name: wanted } => {
+            AccountBook::open(data_directory)?.set_disabled(&name(&wanted)?, true)?;
+            say(&format!("the account {wanted} is disabled"));
+        }
+        AccountCommand::Enable { name: wanted } => {
+            AccountBook::open(data_directory)?.set_disabled(&name(&wanted)?, false)?;
+            say(&format!("the account {wanted} is enabled"));
+        }
+        AccountCommand::Remove { name: wanted } => {
+            AccountBook::open(data_directory)?.remove(&name(&wanted)?)?;
+            say(&format!("the account {wanted} was deleted"));
+        }
+        AccountCommand::List => list(&AccountBook::open(data_directory)?.accounts()?)?,
+        AccountCommand::Import { file } => import(data_directory, &file)?,
+    }
+    Ok(())
+}
+
+/// A password that somebody chose or that was made up.
+struct Password {
+    text: String,
+    is_new: bool,
+}
+
+impl Password {
+    fn from(source: &PasswordSource) -> anyhow::Result<Self> {
+        if !source.password_stdin {
+            return Ok(Self { text: generated()?, is_new: true });
+        }
+        let text = if io::stdin().is_terminal() {
+            let text = rpassword::prompt_password("Password: ").context("the password can't be read")?;
+            let again = rpassword::prompt_password("Again: ").context("the password can't be read")?;
+            ensure!(text == again, "the two passwords differ: try again");
+            text
+        } else {
+            let mut line = String::new();
+            let mut input = io::Read::take(io::stdin().lock(), LONGEST_PASSWORD as u64 + 2);
+            input.read_line(&mut line).context("the password can't be read: it has to be text in UTF-8")?;
+            line.trim_end_matches(['\r', '\n']).to_owned()
+        };
+        ensure!(
+            !text.is_empty(),
+            "the password is empty: write one, or leave out --password-stdin to have one made up"
+        );
+        ensure!(text.len() <= LONGEST_PASSWORD, "the password is longer than MQTT has room for");
+        Ok(Self { text, is_new: false })
+    }
+
+    fn hash(&self) -> anyhow::Result<PasswordHash> {
+        Ok(PasswordHash::of(self.text.as_bytes())?)
+    }
+
+    /// Shows a password that was made up: nobody can, later.
+    fn show(&self) -> io::Result<()> {
+        if self.is_new { writeln!(io::stdout(), "{}", self.text) } else { Ok(()) }
+    }
+}
+
+fn generated() -> anyhow::Result<String> {
+    let mut random = [0; GENERATED_LENGTH];
+    getrandom::fill(&mut random).context("the system gives no random numbers")?;
+    // 256 is a multiple of the letters' number, so that none is likelier.
+    Ok(random.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect())
+}
+
+fn list(accounts: &[Account]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for Account { name, password, disabled, .. } in accounts {
+        let state = if *disabled { "disabled" } else { "enabled" };
+        writeln!(out, "{name}\t{state}\t{}", password.scheme())?;
+    }
+    Ok(())
+}
+
+fn import(data_directory: &Path, file: &Path) -> anyhow::Result<()> {
+    let unreadable = || format!("{} can't be read", file.display());
+    let size = std::fs::metadata(file).with_context(unreadable)?.len();
+    ensure!(size <= LARGEST_FILE, "{} is too large to be a password file", file.display());
+    let text = String::from_utf8(std::fs::read(file).with_context(unreadable)?)
+        .with_context(|| format!("{} is not a password file of mosquitto: it is no text in UTF-8", file.display()))?;
+    let users = mosquitto_passwords::read(&text).map_err(|wrong| {
+        let lines: Vec<_> = wrong.iter().take(20).map(|wrong| format!("\n  {wrong}")).collect();
+        let more = if wrong.len() > lines.len() { "\n  …" } else { "" };
+        anyhow::anyhow!("{} has wrong lines, and nothing was imported:{}{more}", file.display(), lines.concat())
+    })?;
+    let changed = nightjar_broker::now().wall;
+    let accounts: Vec<_> =
+        users.into_iter().map(|(name, password)| Account { name, password, disabled: false, changed }).collect();
+    AccountBook::open(data_directory)?.add(&accounts).context("nothing was imported")?;
+    say(&format!("{} accounts were imported", accounts.len()));
+    hint(data_directory);
+    Ok(())
+}
+
+/// Says what is missing for the accounts to matter.
+fn hint(data_directory: &Path) {
+    match Settings::load(data_directory) {
+        Ok(Settings { access: Access::ThisComputer | Access::Anyone, .. }) => say(
+            "nobody is asked for a password yet: write `access = \"password\"` in nightjar.toml, and start Nightjar again",
+        ),
+        Ok(Settings { access: Access::Password, .. }) => {}
+        // Whoever starts the broker is told.
+        Err(_) => {}
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a user at a terminal asked for it; the output is the password, or data")]
+fn say(sentence: &str) {
+    eprintln!("{sentence}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_that_is_made_up_is_long_and_new() {
+        let (first, second) = (generated().unwrap(), generated().unwrap());
+        assert_ne!(first, second);
+        assert_eq!(first.len(), GENERATED_LENGTH);
+        assert!(first.bytes().all(|byte| LETTERS.contains(&byte)));
+    }
+}
