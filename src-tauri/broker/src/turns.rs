@@ -14,7 +14,7 @@ pub(crate) const FILTERS: usize = 64;
 pub(crate) const BYTES: usize = 64 << 10;
 /// Turns that come one right after the other: what is usual is not slowed down.
 const SWIFT: u32 = 16;
-/// How long the processor is left alone after two in three of the others. The work has about a third of it then.
+/// How long the processor is left alone after each of the others. The work has about a quarter of it then.
 const BREATH: Duration = Duration::from_millis(1);
 
 /// The turns that one piece of work has had.
@@ -25,7 +25,7 @@ impl Turns {
     /// A turn is over.
     pub(crate) async fn over(&mut self) {
         self.0 = self.0.saturating_add(1);
-        if self.0 > SWIFT && !self.0.is_multiple_of(3) {
+        if self.0 > SWIFT {
             sleep(BREATH).await;
         } else {
             yield_now().await;
