@@ -19,8 +19,8 @@ use crate::counters::Totals;
 use crate::session::Close;
 use crate::shared::Shared;
 use crate::{
-    Access, Account, ClientIdentifier, EventKind, Journal, Limits, Message, Restored, Sequence, clock, entrance,
-    housekeeping, listener, restoring,
+    Access, Account, ClientIdentifier, EventKind, Journal, Limits, Message, Restored, Scheme, Sequence, Transport,
+    WebSocketOptions, clock, entrance, housekeeping, listener, restoring,
 };
 
 /// How long connections have to end when the broker stops.
@@ -45,6 +45,7 @@ pub struct Broker {
 /// The task that accepts connections at an address.
 #[derive(Debug)]
 struct Listening {
+    scheme: Scheme,
     closing: CancellationToken,
     accepting: JoinHandle<()>,
 }
@@ -82,18 +83,27 @@ impl Broker {
         &self.shared
     }
 
-    /// Accepts connections at an address; port 0 takes a free one. Returns the address as it is.
+    /// Accepts connections over plain TCP at an address; port 0 takes a free one. Returns the address as it is.
     ///
     /// # Errors
     /// Where the address can't be had: in use, not this machine's, or not allowed.
     pub fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
+        self.listen_over(Transport::default(), address)
+    }
+
+    /// Accepts connections over any transport, as [`Self::listen`].
+    ///
+    /// # Errors
+    /// As [`Self::listen`].
+    pub fn listen_over(&self, transport: Transport, address: SocketAddr) -> io::Result<SocketAddr> {
         let listener = listener::bind(address)?;
         let address = listener.local_addr()?;
         let closing = CancellationToken::new();
-        let accepting = listener::accept(Arc::clone(&self.shared), listener, closing.clone());
+        let scheme = transport.scheme();
+        let accepting = listener::accept(Arc::clone(&self.shared), listener, transport, closing.clone());
         let accepting = self.shared.tasks.spawn(accepting);
-        self.listeners.lock().insert(address, Listening { closing, accepting });
-        self.shared.record(EventKind::Broker, None, format!("listening on mqtt://{address}"));
+        self.listeners.lock().insert(address, Listening { scheme, closing, accepting });
+        self.shared.record(EventKind::Broker, None, format!("listening on {}", scheme.url(address)));
         Ok(address)
     }
 
@@ -101,11 +111,11 @@ impl Broker {
     /// on. `false` where nothing listened.
     pub async fn close_listener(&self, address: SocketAddr) -> bool {
         let listening = self.listeners.lock().remove(&address);
-        let Some(Listening { closing, accepting }) = listening else { return false };
+        let Some(Listening { scheme, closing, accepting }) = listening else { return false };
         closing.cancel();
         // An error would mean that the task panicked: its socket is closed then, too.
         let _ = accepting.await;
-        self.shared.record(EventKind::Broker, None, format!("no longer listening on mqtt://{address}"));
+        self.shared.record(EventKind::Broker, None, format!("no longer listening on {}", scheme.url(address)));
         true
     }
 
@@ -116,6 +126,15 @@ impl Broker {
         W: AsyncWrite + Unpin,
     {
         entrance::serve(Arc::clone(&self.shared), reader, writer, address).await;
+    }
+
+    /// Serves a WebSocket connection that somebody else accepted, from its HTTP request on.
+    pub async fn serve_web_socket<S>(&self, stream: S, options: &WebSocketOptions, address: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let ready = listener::upgrade(stream, options);
+        entrance::serve_once_ready(Arc::clone(&self.shared), ready, address).await;
     }
 
     pub fn access(&self) -> Access {

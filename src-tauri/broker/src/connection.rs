@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::ready;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -28,7 +29,7 @@ use crate::session_record::{SessionAbout, SessionAway, SessionRecord};
 use crate::shared::{PublishBatch, Shared};
 use crate::subscribing::Request;
 use crate::turns::{self, Turns};
-use crate::wire::{Turned, Wire};
+use crate::wire::{Turned, Wire, framing_violation};
 use crate::{ClientIdentifier, EventKind, Message, Page, Progress, QueueUnreadable, Sequence};
 
 /// The output buffer takes no more deliveries above this; they stay in the outbox, which is bounded.
@@ -292,7 +293,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                         ReasonCode::UNSPECIFIED_ERROR,
                         "the connection was closed without DISCONNECT",
                     )),
-                    Err(error) => Some(Close::lost(ReasonCode::UNSPECIFIED_ERROR, format!("the connection failed: {error}"))),
+                    Err(error) => Some(broken(&error)),
                 },
                 () = ready(()), if works_on => self.decode_input(clock::now()),
                 () = resume(resume_at) => self.decode_input(clock::now()),
@@ -527,6 +528,14 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             }
         }
         self.wire.farewell().await;
+    }
+}
+
+/// The end of a connection whose stream failed.
+fn broken(error: &io::Error) -> Close {
+    match framing_violation(error) {
+        Some(violation) => Close::violation(ReasonCode::PROTOCOL_ERROR, violation.to_string()),
+        None => Close::lost(ReasonCode::UNSPECIFIED_ERROR, format!("the connection failed: {error}")),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nightjar_mqtt::{Connect, Packet, ProtocolVersion, ReasonCode, Violation};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::access::{Guest, NotLetIn};
@@ -13,8 +14,18 @@ use crate::connection::{self, Connection};
 use crate::counters::add;
 use crate::handshake::{self, Refusal};
 use crate::shared::Shared;
-use crate::wire::{Turned, Wire};
+use crate::web_socket::FrameViolation;
+use crate::wire::{Turned, Wire, framing_violation};
 use crate::{ClientIdentifier, EventKind, clock};
+
+/// Why a connection is not ready for MQTT.
+#[derive(Debug)]
+pub(crate) enum Unready {
+    /// It closed without a word: somebody only looked whether the port is open.
+    Silent,
+    /// The handshake below MQTT failed; says why.
+    Failed(String),
+}
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve<R, W>(shared: Arc<Shared>, reader: R, writer: W, address: SocketAddr)
@@ -23,9 +34,68 @@ where
     W: AsyncWrite + Unpin,
 {
     add(&shared.counters.sockets, 1);
-    let mut ticket = shared.admission.arrive(address);
+    let ticket = shared.admission.arrive(address);
+    let deadline = connect_deadline(&shared);
+    let_in(shared, reader, writer, ticket, address, deadline).await;
+}
+
+/// Serves a connection once a handshake below MQTT is done, which counts as a part of connecting: it has its place among
+/// the silent ones from the beginning, and one time for all of it.
+pub(crate) async fn serve_once_ready<R, W>(
+    shared: Arc<Shared>,
+    handshake: impl Future<Output = Result<(R, W), Unready>>,
+    address: SocketAddr,
+) where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    add(&shared.counters.sockets, 1);
+    let ticket = shared.admission.arrive(address);
+    // A handshake costs more than a CONNECT: who is paused does not get one.
+    if shared.flapping.pause_of_address(address, clock::now().steady).is_some() {
+        return;
+    }
+    let deadline = connect_deadline(&shared);
+    let crowded_out = ticket.crowded_out();
+    let ready = tokio::select! {
+        biased;
+        () = crowded_out.cancelled() => return,
+        () = shared.stopping.cancelled() => return,
+        ready = timeout_at(deadline, Box::pin(handshake)) => ready,
+    };
+    let failure = match ready {
+        Ok(Ok((reader, writer))) => return let_in(shared, reader, writer, ticket, address, deadline).await,
+        Ok(Err(Unready::Silent)) => return,
+        Ok(Err(Unready::Failed(failure))) => failure,
+        Err(_) => {
+            let seconds = shared.limits.connect_timeout.as_secs();
+            format!("the handshake below MQTT was not done within {seconds} s")
+        }
+    };
+    add(&shared.counters.refused_connections, 1);
+    Blame::Address(EventKind::Refused, format!("from {address}: {failure}")).record(&shared, None, address);
+}
+
+/// When a connection that begins now must have said CONNECT.
+fn connect_deadline(shared: &Shared) -> Instant {
+    (clock::now().steady + shared.limits.connect_timeout).into()
+}
+
+/// Serves a connection that is ready for CONNECT.
+async fn let_in<R, W>(
+    shared: Arc<Shared>,
+    reader: R,
+    writer: W,
+    mut ticket: Ticket,
+    address: SocketAddr,
+    deadline: Instant,
+) where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     // What comes before and after is in boxes of its own: an idle connection would hold the room for it all the time.
-    let Some(connection) = Box::pin(enter(shared, reader, writer, &mut ticket, address)).await else { return };
+    let entered = Box::pin(enter(shared, reader, writer, &mut ticket, address, deadline)).await;
+    let Some(connection) = entered else { return };
     let span = tracing::info_span!("client", id = &**connection.client());
     connection::attend(connection).instrument(span).await;
 }
@@ -37,13 +107,14 @@ async fn enter<R, W>(
     writer: W,
     ticket: &mut Ticket,
     address: SocketAddr,
+    deadline: Instant,
 ) -> Option<Box<Connection<R, W>>>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     let wire = Wire::new(reader, writer, shared.limits.maximum_packet_size, Arc::clone(&shared.counters));
-    let Welcome { wire, connect, client, assigned, guest } = receive(&shared, wire, ticket, address).await?;
+    let Welcome { wire, connect, client, assigned, guest } = receive(&shared, wire, ticket, address, deadline).await?;
     Some(connection::open(shared, wire, connect, client, assigned, guest).await)
 }
 
@@ -64,6 +135,7 @@ async fn receive<R, W>(
     mut wire: Wire<R, W>,
     ticket: &mut Ticket,
     address: SocketAddr,
+    deadline: Instant,
 ) -> Option<Welcome<R, W>>
 where
     R: AsyncRead + Unpin,
@@ -74,8 +146,9 @@ where
         biased;
         () = crowded_out.cancelled() => return None,
         () = shared.stopping.cancelled() => return None,
-        connect = read_connect(shared, &mut wire) => connect,
+        connect = read_connect(&mut wire, deadline) => connect,
     };
+    let is_framing = matches!(read, Err(Unread::Framing(_)));
     let failure = match read {
         Ok(connect) => {
             add(&shared.counters.connects, 1);
@@ -105,6 +178,10 @@ where
             let says = tells.then(|| Refusal { reason, detail: violation.to_string() });
             Failure { client: None, says, blame: Blame::Address(EventKind::Violation, detail) }
         }
+        Err(Unread::Framing(violation)) => {
+            let detail = format!("from {address}: {}: {violation}", ReasonCode::PROTOCOL_ERROR);
+            Failure { client: None, says: None, blame: Blame::Address(EventKind::Violation, detail) }
+        }
         // Somebody only looked whether the port is open.
         Err(Unread::Closed) if !wire.has_input() => return None,
         Err(Unread::Closed) => {
@@ -123,9 +200,12 @@ where
     add(&shared.counters.refused_connections, 1);
     let client = client.filter(|client| !client.is_empty()).map(|client| ClientIdentifier::new(&client));
     blame.record(shared, client.as_ref(), address);
-    if let Some(refusal) = says {
+    if let Some(refusal) = &says {
         // A CONNACK that does not fit the client's own limit is left out: the closed connection says enough.
-        let _ = wire.send(&Packet::ConnAck(Box::new(handshake::refusal(&refusal))));
+        let _ = wire.send(&Packet::ConnAck(Box::new(handshake::refusal(refusal))));
+    }
+    if says.is_some() || is_framing {
+        // A WebSocket is told in its own Close frame.
         tokio::select! {
             biased;
             () = crowded_out.cancelled() => {}
@@ -245,11 +325,13 @@ async fn admit(
 /// Why no CONNECT was read.
 enum Unread {
     Violation(Violation),
+    /// Of the WebSocket that it should have come in.
+    Framing(FrameViolation),
     Closed,
     Late,
 }
 
-async fn read_connect<R, W>(shared: &Shared, wire: &mut Wire<R, W>) -> Result<Box<Connect>, Unread>
+async fn read_connect<R, W>(wire: &mut Wire<R, W>, deadline: Instant) -> Result<Box<Connect>, Unread>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -266,9 +348,10 @@ where
             }
             match wire.turn(true).await {
                 Ok(Turned::Read(_) | Turned::Written(_)) => {}
-                Ok(Turned::End) | Err(_) => return Err(Unread::Closed),
+                Ok(Turned::End) => return Err(Unread::Closed),
+                Err(error) => return Err(framing_violation(&error).map_or(Unread::Closed, Unread::Framing)),
             }
         }
     };
-    tokio::time::timeout(shared.limits.connect_timeout, reading).await.unwrap_or(Err(Unread::Late))
+    timeout_at(deadline, reading).await.unwrap_or(Err(Unread::Late))
 }

@@ -3,15 +3,19 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use nightjar_mqtt::{Decoder, Packet, ProtocolVersion, PublishView, Violation};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio_util::io::poll_write_buf;
 
 use crate::counters::{Counters, add};
 use crate::read_buffer::ReadBuffer;
+use crate::web_socket::FrameViolation;
 
 /// Buffers to write from that have grown above this are not used again.
 const KEPT_CAPACITY: usize = 256 << 10;
@@ -30,6 +34,8 @@ pub(crate) struct Wire<R, W> {
     decoder: Decoder,
     input: ReadBuffer,
     output: BytesMut,
+    /// All was written, but the writer still has to pass it on; TCP's own never has.
+    unflushed: bool,
     pub(crate) version: ProtocolVersion,
     /// Bytes of a packet that the client takes at most [MQTT-3.1.2-24].
     pub(crate) maximum_packet_size: usize,
@@ -86,6 +92,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
             decoder: Decoder::new(maximum_packet_size),
             input: ReadBuffer::default(),
             output: BytesMut::new(),
+            unflushed: false,
             version: ProtocolVersion::V311,
             maximum_packet_size: usize::MAX,
         }
@@ -127,7 +134,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
 
     /// Bytes that wait to be written.
     pub(crate) fn unwritten(&self) -> usize {
-        self.output.len()
+        self.output.len() + usize::from(self.unflushed)
     }
 
     /// Sees to the output buffer before a packet is added; returns how much is in it.
@@ -166,14 +173,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
 
     /// Reads once and writes once, whichever is possible first; `None` where that side is not wanted.
     pub(crate) async fn turn(&mut self, read: bool) -> io::Result<Turned> {
-        let write = !self.output.is_empty();
+        let write = !self.output.is_empty() || self.unflushed;
         let (reader, input) = (&mut self.reader, &mut self.input);
+        let (writer, output, unflushed) = (&mut self.writer, &mut self.output, &mut self.unflushed);
         tokio::select! {
-            written = self.writer.write_buf(&mut self.output), if write => {
+            written = poll_fn(|context| poll_write(writer, output, unflushed, context)), if write => {
                 let written = written?;
-                if written == 0 {
-                    return Err(io::ErrorKind::WriteZero.into());
-                }
                 add(&self.traffic.counters.bytes_out, written as u64);
                 self.traffic.count();
                 if self.output.is_empty() {
@@ -216,6 +221,40 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
         let _ = tokio::time::timeout(FAREWELL, last_words).await;
         add(&self.traffic.counters.bytes_out, (unwritten - self.output.len()) as u64);
     }
+}
+
+/// Writes once, and flushes what was the last of it; 0 where there was only something to flush.
+fn poll_write(
+    writer: &mut (impl AsyncWrite + Unpin),
+    output: &mut BytesMut,
+    unflushed: &mut bool,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut written = 0;
+    if !output.is_empty() {
+        written = ready!(poll_write_buf(Pin::new(&mut *writer), context, output))?;
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        *unflushed = output.is_empty();
+    }
+    if *unflushed {
+        match Pin::new(writer).poll_flush(context) {
+            Poll::Ready(flushed) => {
+                flushed?;
+                *unflushed = false;
+            }
+            // Comes again in the next turn; what was written is written.
+            Poll::Pending if written > 0 => {}
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+    Poll::Ready(Ok(written))
+}
+
+/// What was wrong with a WebSocket's frames, where that is why a stream failed.
+pub(crate) fn framing_violation(error: &io::Error) -> Option<FrameViolation> {
+    error.get_ref()?.downcast_ref().copied()
 }
 
 /// What one turn of a connection did.

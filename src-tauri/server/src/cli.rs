@@ -8,14 +8,14 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use nightjar_broker::Access;
+use nightjar_broker::{Access, Scheme};
 use nightjar_store::{Durability, Keep};
 use tracing_subscriber::EnvFilter;
 
 use crate::account_cli::{self, AccountCommand};
 use crate::care_cli::{self, CareCommand};
 use crate::history_settings;
-use crate::{Server, Settings, StartOptions, default_data_directory};
+use crate::{CertificateFiles, Server, Settings, StartOptions, default_data_directory};
 
 /// An MQTT broker that keeps every message.
 #[derive(Debug, Parser)]
@@ -28,6 +28,26 @@ struct Arguments {
     /// An address to listen at, such as 127.0.0.1:1883 or [::]:1883; may be repeated; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     listen: Vec<SocketAddr>,
+
+    /// An address to listen at for MQTT over TLS, such as 127.0.0.1:8883; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    listen_tls: Vec<SocketAddr>,
+
+    /// An address to listen at for MQTT over WebSocket, such as 127.0.0.1:8083; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    listen_ws: Vec<SocketAddr>,
+
+    /// An address to listen at for MQTT over WebSocket over TLS, such as 127.0.0.1:8084; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    listen_wss: Vec<SocketAddr>,
+
+    /// The certificate for TLS, in PEM, with those that lead to its authority; otherwise Nightjar makes its own
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+
+    /// The key of that certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
 
     /// Let anyone connect who reaches the listeners, without a password, whatever the settings say
     #[arg(long)]
@@ -87,8 +107,8 @@ fn complain(error: &anyhow::Error) {
 }
 
 #[expect(clippy::print_stdout, reason = "whoever started the server waits for this line")]
-fn announce(address: SocketAddr) {
-    println!("listening on mqtt://{address}");
+fn announce(scheme: Scheme, address: SocketAddr) {
+    println!("listening on {}", scheme.url(address));
 }
 
 fn run(mut arguments: Arguments) -> anyhow::Result<()> {
@@ -122,14 +142,29 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(keep) = arguments.keep {
         settings.history.keeping.otherwise = keep;
     }
+    for (wanted, listen) in [
+        (arguments.listen_tls, &mut settings.doors.tls),
+        (arguments.listen_ws, &mut settings.doors.web_socket),
+        (arguments.listen_wss, &mut settings.doors.web_socket_tls),
+    ] {
+        if !wanted.is_empty() {
+            *listen = wanted;
+        }
+    }
+    if let (Some(certificate), Some(key)) = (arguments.tls_certificate, arguments.tls_key) {
+        settings.doors.certificate = Some(CertificateFiles { certificate, key });
+    }
     let listen = (!arguments.listen.is_empty()).then_some(arguments.listen);
     let stop_asked = stop_signal()?;
     let server = Server::start(StartOptions { data_directory, settings, listen, watched: false }).await?;
     for listener in server.listeners() {
         match listener.fault {
-            None => announce(listener.address),
+            None => announce(Scheme::Tcp, listener.address),
             Some(fault) => tracing::warn!(address = %listener.address, "not listening: {fault}"),
         }
+    }
+    for door in server.doors() {
+        announce(door.scheme, door.address);
     }
     for notice in server.notices() {
         tracing::warn!("{notice}");

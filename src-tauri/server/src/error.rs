@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use nightjar_store::OpenError;
 
+use crate::CertificateError;
+
 /// Why `nightjar.toml` can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -27,6 +29,8 @@ pub enum StartError {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Journal(#[from] OpenError),
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     #[error("{}: {}. {}", self.what(), self.why(), self.action())]
     Listen { address: SocketAddr, source: io::Error },
 }
@@ -37,6 +41,7 @@ impl StartError {
         match self {
             Self::Settings(_) => "The settings can't be used".to_owned(),
             Self::Journal(_) => "The data directory can't be used".to_owned(),
+            Self::Certificate(_) => "The certificate can't be used".to_owned(),
             Self::Listen { address, .. } => format!("Nightjar can't listen on {address}"),
         }
     }
@@ -46,6 +51,7 @@ impl StartError {
         match self {
             Self::Settings(error) => cause(&error.to_string()).to_owned(),
             Self::Journal(error) => cause(&error.to_string()).to_owned(),
+            Self::Certificate(error) => cause(&error.to_string()).to_owned(),
             Self::Listen { address, source } => match source.kind() {
                 io::ErrorKind::AddrInUse => {
                     format!("another program, perhaps another MQTT broker, uses port {}", address.port())
@@ -64,6 +70,7 @@ impl StartError {
         match self {
             Self::Settings(error) => cure(&error.to_string()).unwrap_or("Correct that line").to_owned(),
             Self::Journal(error) => cure(&error.to_string()).unwrap_or("Try again").to_owned(),
+            Self::Certificate(error) => cure(&error.to_string()).unwrap_or("Take another certificate").to_owned(),
             Self::Listen { address, source } => match source.kind() {
                 io::ErrorKind::AddrNotAvailable => "Choose another address with --listen".to_owned(),
                 _ => format!("Stop that program, or choose another port than {} with --listen", address.port()),

@@ -6,6 +6,9 @@ mod account_cli;
 mod account_watcher;
 mod addresses;
 mod care_cli;
+mod certificates;
+mod door_settings;
+mod doors;
 mod error;
 mod history_edit;
 mod history_settings;
@@ -18,6 +21,8 @@ mod settings_file;
 mod wrong_file;
 
 pub use addresses::network_addresses;
+pub use certificates::{CertificateError, CertificateFiles};
+pub use doors::{Door, DoorSettings};
 pub use error::{SettingsError, StartError};
 pub use history_settings::HistorySettings;
 pub use server::{ListenerState, Server, StartOptions};

@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 
 use crate::account_watcher::{self, AccountWatcher};
 use crate::addresses::{listening_addresses, network_addresses};
-use crate::{Settings, SettingsError, StartError};
+use crate::doors::Doors;
+use crate::{Door, Settings, SettingsError, StartError};
 
 /// How a server starts.
 #[derive(Clone, Debug)]
@@ -38,6 +39,7 @@ pub struct Server {
     store: Arc<Store>,
     data_directory: PathBuf,
     listeners: Mutex<Vec<ListenerState>>,
+    doors: Doors,
     /// One change of who may connect at a time.
     changing: tokio::sync::Mutex<()>,
     /// One change of what is kept at a time, so that the file says what holds.
@@ -82,8 +84,15 @@ impl Server {
             Some(addresses) => listen_exactly(&broker, &addresses),
             None => listen_for(&broker, settings.access, settings.port),
         };
-        let listeners = match listeners {
-            Ok(listeners) => listeners,
+        let opened = match listeners {
+            Ok(listeners) => {
+                let doors = Doors::open(&broker, settings.doors, &data_directory).await;
+                doors.map(|doors| (listeners, doors))
+            }
+            Err(error) => Err(error),
+        };
+        let (listeners, doors) = match opened {
+            Ok(opened) => opened,
             Err(error) => {
                 stop(&broker, &store).await;
                 return Err(error);
@@ -103,6 +112,7 @@ impl Server {
             store,
             data_directory,
             listeners: Mutex::new(listeners),
+            doors,
             changing: tokio::sync::Mutex::default(),
             keeping: Mutex::default(),
             watcher: Mutex::new(watcher),
@@ -123,8 +133,14 @@ impl Server {
         &self.data_directory
     }
 
+    /// The listeners of plain TCP.
     pub fn listeners(&self) -> Vec<ListenerState> {
         self.listeners.lock().clone()
+    }
+
+    /// The listeners beside plain TCP; all of them listen.
+    pub fn doors(&self) -> &[Door] {
+        &self.doors.open
     }
 
     /// What the user should know about the start: one sentence each.

@@ -8,11 +8,12 @@ use nightjar_store::{Durability, Keeping};
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
+use crate::door_settings::{self, TlsTable};
 use crate::history_settings::{self, HistorySettings, HistoryTable};
 use crate::limit_settings::{self, Fault, LimitsTable};
 use crate::settings_file::{SettingsFile, set, table};
 use crate::wrong_file::explain;
-use crate::{SettingsError, history_edit};
+use crate::{DoorSettings, SettingsError, history_edit};
 
 /// The settings of a data directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Settings {
     pub port: u16,
     /// `durability = "power-loss"` (the default), `"crash"` or `"none"`: what an acknowledged message survives.
     pub durability: Durability,
+    /// `listen-tls`, `listen-ws`, `listen-wss`: lists of addresses, none by default; `[tls]`: `certificate` and `key`.
+    pub doors: DoorSettings,
     /// `[limits]`: what clients may ask of the broker.
     pub limits: Limits,
     /// `[history]`: what is kept for how long.
@@ -52,6 +55,7 @@ impl Default for Settings {
             access: Access::default(),
             port: 1883,
             durability: Durability::default(),
+            doors: DoorSettings::default(),
             limits: Limits::default(),
             history: HistorySettings::default(),
             window: WindowSettings::default(),
@@ -66,6 +70,10 @@ struct File {
     access: Option<Spanned<Value>>,
     port: Option<Spanned<Value>>,
     durability: Option<Spanned<Value>>,
+    listen_tls: Option<Spanned<Value>>,
+    listen_ws: Option<Spanned<Value>>,
+    listen_wss: Option<Spanned<Value>>,
+    tls: TlsTable,
     limits: LimitsTable,
     history: HistoryTable,
     window: WindowTable,
@@ -104,20 +112,26 @@ impl Settings {
 
     /// Reads the text of a file, all of it or nothing.
     pub(crate) fn parse(text: &str, file: &Path) -> Result<Self, SettingsError> {
-        Self::read(text).map_err(|Fault { span, problem }| {
+        Self::read(text, file).map_err(|Fault { span, problem }| {
             let before = &text.as_bytes()[..span.start.min(text.len())];
             let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
             SettingsError::Invalid { file: file.to_owned(), line, problem }
         })
     }
 
-    fn read(text: &str) -> Result<Self, Fault> {
+    fn read(text: &str, path: &Path) -> Result<Self, Fault> {
         let file: File = toml::from_str(text).map_err(|error| explain(text, &error))?;
         let defaults = Self::default();
         Ok(Self {
             access: word("access", &file.access, &ACCESS)?.unwrap_or(defaults.access),
             port: port(&file.port)?.unwrap_or(defaults.port),
             durability: word("durability", &file.durability, &DURABILITY)?.unwrap_or(defaults.durability),
+            doors: DoorSettings {
+                tls: door_settings::addresses("listen-tls", &file.listen_tls)?,
+                web_socket: door_settings::addresses("listen-ws", &file.listen_ws)?,
+                web_socket_tls: door_settings::addresses("listen-wss", &file.listen_wss)?,
+                certificate: door_settings::certificate(&file.tls, path)?,
+            },
             limits: limit_settings::read(&file.limits)?,
             history: history_settings::read(file.history)?,
             window: WindowSettings {
@@ -234,6 +248,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn listeners_and_the_certificate_are_read() {
+        let text = "listen-tls = [\"0.0.0.0:8883\", \"[::]:8883\"]\nlisten-ws = [\"127.0.0.1:8083\"]\n\
+                    [tls]\ncertificate = \"mine.pem\"\nkey = \"/keys/mine.pem\"\n";
+        let doors = Settings::parse(text, Path::new("/data/nightjar.toml")).unwrap().doors;
+        assert_eq!(doors.tls.len(), 2);
+        assert_eq!((doors.web_socket[0].port(), doors.web_socket_tls.len()), (8083, 0));
+        let files = doors.certificate.unwrap();
+        assert_eq!(files.certificate, Path::new("/data/mine.pem"), "beside the settings");
+        assert_eq!(files.key, Path::new("/keys/mine.pem"));
+    }
+
     /// Wrong files: the line, and the beginning and the end of what is said.
     const WRONG: &[(&str, usize, &str, &str)] = &[
         (
@@ -246,8 +272,17 @@ mod tests {
         ("port = 70000", 1, "port can't be 70000", "from 1 to 65535 (default 1883)"),
         ("port = 0", 1, "port can't be 0", "from 1 to 65535 (default 1883)"),
         ("port = \"1883\"", 1, "port can't be \"1883\"", "from 1 to 65535 (default 1883)"),
-        ("\n\nprot = 1883", 3, "there is no setting prot here", "access, port, durability, limits, history or window"),
+        (
+            "\n\nprot = 1883",
+            3,
+            "there is no setting prot here",
+            "listen-ws, listen-wss, tls, limits, history or window",
+        ),
         ("durability = \"none\"\n[window]\ncolour = 1\n", 3, "there is no setting colour here", "theme or density"),
+        ("listen-tls = \"0.0.0.0:8883\"", 1, "listen-tls can't be \"0.0.0.0:8883\"", "such as [\"0.0.0.0:8883\"]"),
+        ("\nlisten-wss = [\"broker:8084\"]", 2, "listen-wss can't be", "a list of addresses with ports"),
+        ("[tls]\nkey = \"a.pem\"", 2, "key is there without certificate", "name the file of the certificate"),
+        ("[tls]\nkey = 5\ncertificate = \"a\"", 2, "key can't be 5", "the path of a file in PEM"),
         ("[window]\ntheme = \"drak\"", 2, "theme can't be \"drak\"", "\"system\", \"light\" or \"dark\""),
         ("access = ", 1, "the line can't be read", "correct it, or put # before it"),
         ("port = 1883\nport = 1884", 2, "the line can't be read", "correct it, or put # before it"),

@@ -15,4 +15,5 @@ mod shared;
 mod takeover;
 mod topic_aliases;
 mod turns;
+mod web_socket;
 mod wills;

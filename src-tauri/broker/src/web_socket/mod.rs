@@ -1,0 +1,16 @@
+//! MQTT over WebSocket (MQTT 5.0, 6; RFC 6455): a byte stream within binary frames.
+//!
+//! ```text
+//! socket ─▶ opening: one HTTP request, answered ─▶ stream: AsyncRead + AsyncWrite ─▶ the same entrance as TCP
+//!                                                     │
+//!                                                     └─ frames: pure, decodes in place, gathers no message
+//! ```
+
+mod frames;
+mod opening;
+mod stream;
+
+pub(crate) use frames::FrameViolation;
+pub use opening::WebSocketOptions;
+pub(crate) use opening::{Unopened, open};
+pub(crate) use stream::WebSocket;
