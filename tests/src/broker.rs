@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use crate::client::Kind;
 use crate::programs::{find, program};
 use crate::{DEADLINE, Lines, terminate, wait};
 
@@ -17,6 +18,8 @@ use crate::{DEADLINE, Lines, terminate, wait};
 pub struct Broker {
     process: Child,
     address: SocketAddr,
+    /// What it says of its listeners beyond the first.
+    stdout: Option<Lines>,
     stderr: Lines,
 }
 
@@ -54,7 +57,7 @@ impl Broker {
         let mut stdout = Lines::of(process.stdout.take().context("stdout is piped")?);
         let listening = stdout.find(DEADLINE, |line| line.strip_prefix("listening on mqtt://")?.parse().ok());
         match listening {
-            Ok(address) => Ok(Self { process, address, stderr }),
+            Ok(address) => Ok(Self { process, address, stdout: Some(stdout), stderr }),
             Err(error) => {
                 drop(process.kill());
                 drop(process.wait());
@@ -113,7 +116,7 @@ impl Broker {
             drop(process.wait());
             return Err(error);
         }
-        Ok(Self { process, address, stderr })
+        Ok(Self { process, address, stdout: None, stderr })
     }
 
     /// Starts rumqttd on a free port of this computer, with its configuration in `folder`.
@@ -141,7 +144,7 @@ impl Broker {
             .stderr(Stdio::piped())
             .spawn()?;
         let stderr = Lines::of(process.stderr.take().context("stderr is piped")?);
-        let mut broker = Self { process, address, stderr };
+        let mut broker = Self { process, address, stdout: None, stderr };
         // It says nothing that could be waited for.
         let end = Instant::now() + DEADLINE;
         while TcpStream::connect(address).is_err() {
@@ -154,6 +157,21 @@ impl Broker {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address of the next listener that it has beside plain TCP, in the order `mqtts`, `ws`, `wss`.
+    ///
+    /// # Errors
+    /// Where it does not say that it has one.
+    pub fn door(&mut self, kind: Kind) -> anyhow::Result<SocketAddr> {
+        let (begin, end) = match kind {
+            Kind::Tcp => return Ok(self.address),
+            Kind::Tls => ("listening on mqtts://", ""),
+            Kind::WebSocket => ("listening on ws://", "/mqtt"),
+            Kind::WebSocketTls => ("listening on wss://", "/mqtt"),
+        };
+        let stdout = self.stdout.as_mut().context("only nightjar-server says where it listens")?;
+        stdout.find(DEADLINE, |line| line.strip_prefix(begin)?.strip_suffix(end)?.parse().ok())
     }
 
     /// The process identifier.

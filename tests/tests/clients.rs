@@ -1,4 +1,5 @@
-//! The matrix of real clients: every family × MQTT 3.1.1 and 5.0 × every scenario, each cell a test of its own.
+//! The matrix of real clients: every family × MQTT 3.1.1 and 5.0 × every scenario × every kind of listener that the
+//! family speaks, each cell a test of its own.
 //!
 //! It runs against Nightjar and, where mosquitto is installed, against mosquitto, so that a cell says whether it is
 //! the client or the broker that is odd. `NIGHTJAR_TEST_ADDRESS=host:port` aims it at any one broker instead:
@@ -11,14 +12,14 @@
 //! here with its clause, and not into the scenarios.
 
 use std::env;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 use nightjar_mqtt::{ProtocolVersion, QoS};
-use nightjar_tests::client::{Driver, Family, Message, Mosquitto, Session, Subscriber};
+use nightjar_tests::client::{Driver, Family, Kind, Message, Mosquitto, Place, Session, Subscriber};
 use nightjar_tests::{Broker, is_installed};
 
 use QoS::{AtLeastOnce, AtMostOnce, ExactlyOnce};
@@ -39,27 +40,47 @@ const SCENARIOS: [(&str, Scenario); 11] = [
     ("unicode-topics", carries_unicode),
 ];
 
+/// What is tried through each kind of listener: a kind changes how bytes travel and how connections end, not what is
+/// retained or matched, which plain TCP proves.
+const THROUGH_ALL: [&str; 5] =
+    ["qos-2", "will-on-dropped-socket", "disconnect-and-will", "resumed-session", "payload-1-mib"];
+
+/// Nightjar's listeners beside plain TCP: the name in the tests, the option, and the kind.
+const DOORS: [(&str, &str, Kind); 3] = [
+    ("nightjar-tls", "--listen-tls", Kind::Tls),
+    ("nightjar-ws", "--listen-ws", Kind::WebSocket),
+    ("nightjar-wss", "--listen-wss", Kind::WebSocketTls),
+];
+
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::from_args();
     let folder = tempfile::tempdir()?;
     let data_dir = folder.path().join("data");
     // They live until the last cell is through.
     let mut running = Vec::new();
-    let mut brokers: Vec<(String, SocketAddr)> = Vec::new();
+    let mut brokers: Vec<(String, Place)> = Vec::new();
     if let Ok(address) = env::var("NIGHTJAR_TEST_ADDRESS") {
         let resolved = address.to_socket_addrs()?.next().context("no such host")?;
-        brokers.push((address, resolved));
+        brokers.push((address, Place::plain(resolved)));
     } else if arguments.list {
         // Names only.
-        brokers.push(("nightjar".to_owned(), ([127, 0, 0, 1], 0).into()));
-        brokers.push(("mosquitto".to_owned(), ([127, 0, 0, 1], 0).into()));
+        let nowhere = Place::plain(([127, 0, 0, 1], 0).into());
+        for name in ["nightjar", "mosquitto"] {
+            brokers.push((name.to_owned(), nowhere.clone()));
+        }
+        brokers.extend(DOORS.map(|(name, _, kind)| (name.to_owned(), Place { kind, ..nowhere.clone() })));
     } else {
-        let nightjar = Broker::nightjar(&data_dir, &[])?;
-        brokers.push(("nightjar".to_owned(), nightjar.address()));
+        let options = DOORS.map(|(_, option, _)| [option, "127.0.0.1:0"]).concat();
+        let mut nightjar = Broker::nightjar(&data_dir, &options)?;
+        brokers.push(("nightjar".to_owned(), Place::plain(nightjar.address())));
+        for (name, _, kind) in DOORS {
+            let authority = data_dir.join("certs/ca.pem");
+            brokers.push((name.to_owned(), Place { address: nightjar.door(kind)?, kind, authority }));
+        }
         running.push(nightjar);
         if is_installed("mosquitto") {
             let mosquitto = Broker::mosquitto(folder.path())?;
-            brokers.push(("mosquitto".to_owned(), mosquitto.address()));
+            brokers.push(("mosquitto".to_owned(), Place::plain(mosquitto.address())));
             running.push(mosquitto);
         }
     }
@@ -68,19 +89,22 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(conclusion.exit_code())
 }
 
-fn trials(brokers: &[(String, SocketAddr)]) -> Vec<Trial> {
+fn trials(brokers: &[(String, Place)]) -> Vec<Trial> {
     let families: [Arc<dyn Family>; 3] = [Arc::new(Mosquitto), Arc::new(Driver::paho()), Arc::new(Driver::mqttjs())];
     let mut trials = Vec::new();
-    for (broker, address) in brokers {
-        for family in &families {
+    for (broker, place) in brokers {
+        for family in families.iter().filter(|family| family.speaks(place.kind)) {
             for version in [ProtocolVersion::V311, ProtocolVersion::V5] {
                 for (name, scenario) in SCENARIOS {
+                    if place.kind != Kind::Tcp && !THROUGH_ALL.contains(&name) {
+                        continue;
+                    }
                     let cell = Cell {
                         family: Arc::clone(family),
-                        address: *address,
+                        place: place.clone(),
                         version,
-                        // Unique on any broker, also on one that remembers an earlier run.
-                        name: format!("{}-{}-{name}-{}", family.name(), version.level(), std::process::id()),
+                        // Unique on any broker, also on one that remembers an earlier run, and for each of its listeners.
+                        name: format!("{broker}-{}-{}-{name}-{}", family.name(), version.level(), std::process::id()),
                     };
                     let title = format!("{broker}::{}::mqtt-{}::{name}", family.name(), version.name());
                     trials.push(Trial::test(title, move || {
@@ -96,7 +120,7 @@ fn trials(brokers: &[(String, SocketAddr)]) -> Vec<Trial> {
 /// A cell of the matrix, with topics and client identifiers of its own, so that cells run side by side.
 struct Cell {
     family: Arc<dyn Family>,
-    address: SocketAddr,
+    place: Place,
     version: ProtocolVersion,
     name: String,
 }
@@ -108,7 +132,7 @@ impl Cell {
 
     fn session(&self, role: &str) -> Session {
         Session {
-            address: self.address,
+            place: self.place.clone(),
             version: self.version,
             client_identifier: format!("{}-{role}", self.name),
             kept: false,

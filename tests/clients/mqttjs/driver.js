@@ -1,5 +1,6 @@
 // An MQTT.js client that does what standard input says; src/client/driver.rs describes the lines.
 
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import mqtt from "mqtt";
 
@@ -10,9 +11,11 @@ function say(event, fields = {}) {
 }
 
 const requests = {
-    connect({ host, port, version, clientIdentifier, kept, will }) {
+    connect({ host, port, webSocket, authority, version, clientIdentifier, kept, will }) {
         client = mqtt.connect({
-            protocol: "mqtt",
+            protocol: (webSocket ? "ws" : "mqtt") + (authority ? "s" : ""),
+            path: webSocket ? "/mqtt" : undefined,
+            ca: authority ? readFileSync(authority) : undefined,
             host,
             port,
             protocolVersion: version,

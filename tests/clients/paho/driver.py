@@ -26,7 +26,10 @@ class Driver:
             clean_session=None if is_v5 else not request["kept"],
             protocol=MQTTv5 if is_v5 else MQTTv311,
             reconnect_on_failure=False,
+            transport="websockets" if request["webSocket"] else "tcp",
         )
+        if request["authority"]:
+            client.tls_set(request["authority"])
         client.on_connect = self.on_connect
         client.on_subscribe = self.on_subscribe
         client.on_message = self.on_message

@@ -64,8 +64,10 @@ impl Driver {
         });
         let answer = connection.ask(&json!({
             "do": "connect",
-            "host": session.address.ip(),
-            "port": session.address.port(),
+            "host": session.place.address.ip(),
+            "port": session.place.address.port(),
+            "webSocket": session.place.kind.is_web_socket(),
+            "authority": session.place.kind.is_tls().then_some(&session.place.authority),
             "version": match session.version {
                 ProtocolVersion::V5 => 5,
                 _ => 4,

@@ -4,6 +4,7 @@ mod driver;
 mod mosquitto;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use nightjar_mqtt::{ProtocolVersion, QoS};
 
@@ -33,10 +34,47 @@ impl std::fmt::Debug for Message {
     }
 }
 
+/// What a listener speaks below MQTT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Tcp,
+    Tls,
+    WebSocket,
+    WebSocketTls,
+}
+
+impl Kind {
+    /// Whether it is encrypted.
+    pub const fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::WebSocketTls)
+    }
+
+    /// Whether MQTT is within WebSocket frames.
+    pub const fn is_web_socket(self) -> bool {
+        matches!(self, Self::WebSocket | Self::WebSocketTls)
+    }
+}
+
+/// Where a client connects, and how.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub address: SocketAddr,
+    pub kind: Kind,
+    /// The certificate authority to trust, as PEM; for TLS.
+    pub authority: PathBuf,
+}
+
+impl Place {
+    /// An address without anything below MQTT.
+    pub fn plain(address: SocketAddr) -> Self {
+        Self { address, kind: Kind::Tcp, authority: PathBuf::new() }
+    }
+}
+
 /// How a client presents itself.
 #[derive(Clone, Debug)]
 pub struct Session {
-    pub address: SocketAddr,
+    pub place: Place,
     pub version: ProtocolVersion,
     pub client_identifier: String,
     /// Whether the broker is to keep the session, for an hour, when the client goes.
@@ -48,6 +86,11 @@ pub struct Session {
 pub trait Family: Send + Sync {
     /// Its name, as in the names of the tests.
     fn name(&self) -> &'static str;
+
+    /// Whether its clients can reach such a listener.
+    fn speaks(&self, _kind: Kind) -> bool {
+        true
+    }
 
     /// Connects, subscribes, and returns once the broker has confirmed both.
     ///

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::Context;
 use nightjar_mqtt::{ProtocolVersion, QoS};
 
-use super::{Family, Message, Session, Subscriber};
+use super::{Family, Kind, Message, Session, Subscriber};
 use crate::{DEADLINE, Lines, hex, run, terminate, wait};
 
 /// The family of mosquitto's own clients.
@@ -15,6 +15,11 @@ pub struct Mosquitto;
 impl Family for Mosquitto {
     fn name(&self) -> &'static str {
         "mosquitto-clients"
+    }
+
+    /// Its WebSocket is the broker's alone.
+    fn speaks(&self, kind: Kind) -> bool {
+        !kind.is_web_socket()
     }
 
     fn subscribe(&self, session: &Session, filter: &str, maximum_qos: QoS) -> anyhow::Result<Box<dyn Subscriber>> {
@@ -75,24 +80,19 @@ impl Family for Mosquitto {
     }
 }
 
-fn arguments(session: &Session) -> [String; 8] {
+fn arguments(session: &Session) -> Vec<String> {
     let version = match session.version {
         ProtocolVersion::V31 => "mqttv31",
         ProtocolVersion::V311 => "mqttv311",
         ProtocolVersion::V5 => "mqttv5",
     };
-    let (host, port) = (session.address.ip().to_string(), session.address.port().to_string());
-    let option = |name: &str| name.to_owned();
-    [
-        option("-h"),
-        host,
-        option("-p"),
-        port,
-        option("-V"),
-        option(version),
-        option("-i"),
-        session.client_identifier.clone(),
-    ]
+    let (host, port) = (session.place.address.ip().to_string(), session.place.address.port().to_string());
+    let words = ["-h", &host, "-p", &port, "-V", version, "-i", &session.client_identifier];
+    let mut arguments = words.map(str::to_owned).to_vec();
+    if session.place.kind.is_tls() {
+        arguments.extend(["--cafile".to_owned(), session.place.authority.display().to_string()]);
+    }
+    arguments
 }
 
 struct Subscription {
