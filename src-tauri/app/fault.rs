@@ -22,7 +22,7 @@ impl Fault {
                 format!("Stop the other program and try again, or set another port in {}", settings.display())
             }
             StartError::Settings(SettingsError::Invalid { .. }) => "Correct that line and try again".to_owned(),
-            StartError::Settings(_) | StartError::Journal(_) => error.action(),
+            StartError::Settings(_) | StartError::Journal(_) | StartError::Certificate(_) => error.action(),
         };
         Self::new(error.what(), error.why(), action)
     }
