@@ -13,14 +13,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Gate;
+use crate::access::{Gate, RuleEngine};
 use crate::client_card::{ClientInfo, SubscriptionState};
 use crate::counters::Totals;
 use crate::session::Close;
 use crate::shared::Shared;
 use crate::{
-    Access, Account, ClientIdentifier, EventKind, Journal, Limits, Message, Restored, Scheme, Sequence, Transport,
-    WebSocketOptions, clock, entrance, housekeeping, listener, restoring,
+    Access, Account, ClientIdentifier, Denial, EventKind, Explanation, Journal, Limits, Message, Question, Restored,
+    RuleSet, Scheme, Sequence, Transport, WebSocketOptions, clock, entrance, housekeeping, listener, restoring,
 };
 
 /// How long connections have to end when the broker stops.
@@ -33,6 +33,8 @@ pub struct Options {
     pub access: Access,
     /// Who has a password.
     pub accounts: Vec<Account>,
+    /// Who may publish and read what.
+    pub rules: RuleSet,
 }
 
 /// A running broker; cheap to clone. It needs a tokio runtime with I/O and time. It runs until [`Self::stop`].
@@ -66,6 +68,7 @@ impl Broker {
     pub fn start(options: Options, journal: Arc<dyn Journal>, kept: impl Into<Restored>) -> Self {
         let Restored { retained, sessions } = kept.into();
         let shared = Arc::new(Shared::new(options.limits, Gate::new(options.access, options.accounts), journal));
+        shared.router.set_rules(RuleEngine::new(options.rules));
         {
             let now = clock::now();
             let mut tree = shared.router.retained.write();
@@ -160,6 +163,36 @@ impl Broker {
         self.turn_out("the account was changed, disabled or removed");
     }
 
+    /// Changes who may publish and read what, which is in force at once on everybody who is connected. It ends no
+    /// connection and no subscription, and what waits for a client that may not read it any more is not sent.
+    pub fn set_rules(&self, rules: RuleSet) {
+        let rules = RuleEngine::new(rules);
+        let (now, otherwise) = (rules.set().rules.len(), rules.set().otherwise.name());
+        let before = self.shared.router.set_rules(rules).set().rules.len();
+        let detail = format!("the rules were changed: {now} now, {before} before; otherwise {otherwise}");
+        self.shared.record(EventKind::Broker, None, detail);
+    }
+
+    /// The rules that are in force.
+    pub fn rules(&self) -> RuleSet {
+        self.shared.router.rules().set().clone()
+    }
+
+    /// Whether a client may do something, and which rule decides; without doing it.
+    pub fn explain(&self, question: &Question<'_>) -> Explanation {
+        self.shared.router.rules().explain(question)
+    }
+
+    /// The same under rules that are not in force: what a change would do.
+    pub fn explain_under(rules: RuleSet, question: &Question<'_>) -> Explanation {
+        RuleEngine::new(rules).explain(question)
+    }
+
+    /// What the rules denied of late, the last first: a thousand different things at most, counted since the first time.
+    pub fn denials(&self) -> Vec<Denial> {
+        self.shared.denials.all()
+    }
+
     /// Ends the connections of those who may no longer connect, and the pauses of those who now may.
     fn turn_out(&self, why: &str) {
         self.shared.flapping.forgive_addresses();
@@ -243,6 +276,7 @@ impl Broker {
         }
         housekeeping::settle(&self.shared, self.shared.registry.take_all_wills()).await;
         self.shared.report_drops();
+        self.shared.report_denials(clock::now());
         self.shared.record(EventKind::Broker, None, "Nightjar stopped".to_owned());
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until};
 
-use crate::access::Guest;
+use crate::access::{Guest, Verdicts};
 use crate::client_card::ClientCard;
 use crate::clock::{self, Moment};
 use crate::counters::add;
@@ -75,6 +75,7 @@ where
 {
     let now = clock::now();
     let address = guest.address;
+    let user = guest.user();
     let info = handshake::connection_info(&shared, &connect, address);
     let keep_alive = info.keep_alive;
     let expiry_interval = handshake::session_expiry_interval(&shared, &connect);
@@ -126,9 +127,13 @@ where
             (new(client.clone(), expiry_interval, link), new_outbox, new_card)
         }
     };
+    if outbox.set_user(user.clone()) {
+        shared.router.forget_routes();
+    }
     if let Some(session) = outbox.session() {
         let (version, will) = (connect.version, connect.will.clone());
-        let about = SessionAbout { client: client.clone(), address, version, expiry_interval, since: now.wall, will };
+        let since = now.wall;
+        let about = SessionAbout { client: client.clone(), user, address, version, expiry_interval, since, will };
         shared.keep(SessionRecord::Opened { session, about: Box::new(about) });
     }
     outbox.open();
@@ -145,6 +150,8 @@ where
     let pace = Pace::new(&shared.limits, now.steady);
     let mut connection = Box::new(Connection {
         progress: shared.journal.progress(),
+        batch: PublishBatch::of(outbox.who()),
+        readable: Verdicts::default(),
         shared,
         wire,
         session,
@@ -152,7 +159,6 @@ where
         card,
         seat,
         will: connect.will.take(),
-        batch: PublishBatch::default(),
         due: Vec::new(),
         pending: VecDeque::new(),
         hold: None,
@@ -212,6 +218,8 @@ pub(crate) struct Connection<R, W> {
     seat: Arc<Seat>,
     will: Option<Box<Will>>,
     pub(crate) batch: PublishBatch,
+    /// What the client may read.
+    pub(crate) readable: Verdicts,
     /// What the batch that is being read leads to, once it is committed.
     pub(crate) due: Vec<Awaited>,
     /// What waits for the journal to reach a sequence; acknowledgements in the order of the messages
@@ -504,7 +512,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         match will {
             Some(will) => {
                 self.shared.finish(&mut self.batch);
-                self.shared.publish_will(&client, *will, end);
+                self.shared.publish_will(self.outbox.who(), *will, end);
             }
             None => {
                 if let Some(end) = end {

@@ -19,6 +19,8 @@ pub(crate) struct Counters {
     pub(crate) refused_connections: AtomicU64,
     pub(crate) most_connected: AtomicU64,
     pub(crate) expired_sessions: AtomicU64,
+    pub(crate) denied_subscriptions: AtomicU64,
+    pub(crate) withheld: AtomicU64,
     dropped: [AtomicU64; DropReason::ALL.len()],
 }
 
@@ -50,6 +52,11 @@ pub struct Totals {
     pub most_connected: u64,
     /// Sessions that expired while their clients were away.
     pub expired_sessions: u64,
+    /// Topic Filters of which the rules allow nothing.
+    pub denied_subscriptions: u64,
+    /// Messages that were not routed to a subscriber, because it may not read their topics: one that is kept from two
+    /// subscribers counts twice.
+    pub withheld: u64,
     /// In the order of [`DropReason::ALL`].
     pub dropped: [u64; DropReason::ALL.len()],
 }
@@ -94,6 +101,8 @@ impl Counters {
             refused_connections: read(&self.refused_connections),
             most_connected: read(&self.most_connected),
             expired_sessions: read(&self.expired_sessions),
+            denied_subscriptions: read(&self.denied_subscriptions),
+            withheld: read(&self.withheld),
             dropped: std::array::from_fn(|reason| read(&self.dropped[reason])),
         }
     }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use nightjar_mqtt::{PublishView, QoS, ReasonCode};
+use nightjar_mqtt::{PublishView, QoS, ReasonCode, TopicName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinError;
 
@@ -30,6 +30,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         }
         self.walks_on = false;
         self.awaits_commit = false;
+        self.readable.follow(self.shared.router.rules_version());
         while self.wire.unwritten() < OUTPUT_HIGH {
             if !self.session.resend(now, &mut self.actions) {
                 let walked = self.walk_retained(now);
@@ -92,10 +93,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let mut window = self.session.window();
         let mut room = RETAINED_SHARE;
         let (client, taken) = (self.session.client(), &mut self.taken);
-        let walked = self.shared.router.walk_retained(&mut request.cursor, &request.filter, now, |message| {
+        let (shared, outbox, readable) = (&self.shared, &self.outbox, &mut self.readable);
+        let walked = shared.router.walk_retained(&mut request.cursor, &request.filter, now, |message| {
             let Some(delivery) = request.terms.delivery(message, client) else {
                 return ControlFlow::Continue(());
             };
+            if !readable.may_read(&message.topic, || shared.router.may_read(outbox, &message.topic)) {
+                add(&shared.counters.withheld, 1);
+                return ControlFlow::Continue(());
+            }
             if room == 0 || (delivery.qos != QoS::AtMostOnce && window == 0) {
                 return ControlFlow::Break(());
             }
@@ -125,9 +131,31 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.shared.drop_delivery(&self.outbox, delivery, reason);
     }
 
+    /// Whether the client may read a message now: the rules may have changed since it was routed.
+    fn is_readable(&mut self, topic: &TopicName) -> bool {
+        let (shared, outbox) = (&self.shared, &self.outbox);
+        self.readable.is_open() || self.readable.may_read(topic, || shared.router.may_read(outbox, topic))
+    }
+
+    /// Drops a message that the client may not read any more, unless another member of a Shared Subscription may and has
+    /// not had it.
+    fn withhold(&mut self, outgoing: &Outgoing) {
+        // As if the client had got it.
+        if let Some(packet_identifier) = outgoing.packet_identifier {
+            self.session.forget_flight(packet_identifier);
+        }
+        let is_handed_on = !outgoing.dup && self.shared.hand_on(&outgoing.delivery);
+        if !is_handed_on {
+            self.drop_delivery(&outgoing.delivery, DropReason::NotReadable);
+        }
+    }
+
     pub(crate) fn deliver(&mut self, outgoing: &Outgoing) {
         let delivery = &outgoing.delivery;
         let message = &delivery.message;
+        if !self.is_readable(&message.topic) {
+            return self.withhold(outgoing);
+        }
         let named = PublishView {
             dup: outgoing.dup,
             qos: delivery.qos,

@@ -12,6 +12,8 @@ pub enum DropReason {
     Expired,
     /// The publisher may not publish to that topic.
     NotAuthorized,
+    /// The subscriber may not read that topic any more: the rules changed while the message waited.
+    NotReadable,
     /// The Topic Name has more levels than the broker allows.
     TooManyLevels,
     /// The Topic Name is longer than the broker allows.
@@ -31,12 +33,13 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::QueueFull,
         Self::SlowSubscriber,
         Self::TooLarge,
         Self::Expired,
         Self::NotAuthorized,
+        Self::NotReadable,
         Self::TooManyLevels,
         Self::TopicTooLong,
         Self::RetainedFull,
@@ -55,6 +58,7 @@ impl DropReason {
             Self::TooLarge => "too large for the subscriber",
             Self::Expired => "expired",
             Self::NotAuthorized => "not authorized",
+            Self::NotReadable => "no longer readable",
             Self::TooManyLevels => "too many topic levels",
             Self::TopicTooLong => "topic too long",
             Self::RetainedFull => "too many retained messages",

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
-use crate::access::{Guest, NotLetIn};
+use crate::access::{Denied, Guest, NotLetIn, Operation, Who};
 use crate::admission::{Full, Ticket};
 use crate::connection::{self, Connection};
 use crate::counters::add;
@@ -229,7 +229,7 @@ enum Blame {
     Address(EventKind, String),
     /// Nobody's: what there is room for is only counted, and reported together.
     Nobody,
-    /// Not said again: the pause is on record.
+    /// Not said again: it is on record.
     Known,
 }
 
@@ -297,6 +297,9 @@ async fn admit(
         }
         NotLetIn::Paused(rest) => paused(rest),
     })?;
+    if let Some(refusal) = will_denied(shared, connect, &client, &guest) {
+        return Err(Refused { refusal, blame: Blame::Known });
+    }
     // The check may have taken a while.
     let now = clock::now().steady;
     let is_connected = shared.registry.is_connected(&client);
@@ -320,6 +323,18 @@ async fn admit(
             Err(blame(quota(ReasonCode::QUOTA_EXCEEDED, detail)))
         }
     }
+}
+
+/// Why a client is not let in with the Will Message that it wants, which the rules deny it (MQTT 5.0, 5.4.2 Authorization
+/// of Clients by the Server). It is told now, for when the Will is due there is nobody to be told.
+fn will_denied(shared: &Shared, connect: &Connect, client: &ClientIdentifier, guest: &Guest) -> Option<Refusal> {
+    let will = connect.will.as_ref()?;
+    let who = &Who::new(client.clone(), guest.user());
+    let decider = shared.router.rules().denies_publish(who, &will.topic)?;
+    let (address, operation) = (Some(guest.address), Operation::Publish);
+    shared.deny(Denied { who, address, operation, is_will: true, topic: &will.topic, decider });
+    let detail = "the rules of the broker deny the Will Message".to_owned();
+    Some(Refusal { reason: ReasonCode::NOT_AUTHORIZED, detail })
 }
 
 /// Why no CONNECT was read.

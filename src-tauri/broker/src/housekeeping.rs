@@ -48,6 +48,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             () = shared.registry.deadlines_changed.notified() => {}
             _ = report.tick() => {
                 shared.report_drops();
+                shared.report_denials(clock::now());
                 shared.report_admission(clock::now());
                 shared.router.sweep_retained(&mut sweep, clock::now());
             }
@@ -64,8 +65,8 @@ async fn handle_due(shared: &Shared) {
 pub(crate) async fn settle(shared: &Shared, due: Vec<Due>) {
     for due in due {
         match due {
-            Due::Will { client, will, session } => {
-                shared.publish_will(&client, *will, session.map(|session| SessionRecord::WillDone { session }));
+            Due::Will { who, will, session } => {
+                shared.publish_will(who, *will, session.map(|session| SessionRecord::WillDone { session }));
             }
             Due::Expired(ended) => {
                 let client = ended.client.clone();

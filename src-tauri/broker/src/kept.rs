@@ -25,6 +25,8 @@ impl From<Vec<Arc<Message>>> for Restored {
 pub struct KeptSession {
     pub number: SessionNumber,
     pub client: ClientIdentifier,
+    /// The account that it was last let in with.
+    pub user: Option<Arc<str>>,
     pub address: SocketAddr,
     pub version: ProtocolVersion,
     pub expiry_interval: u32,

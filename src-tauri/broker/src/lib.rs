@@ -56,7 +56,11 @@ mod turns;
 mod web_socket;
 mod wire;
 
-pub use access::{Access, Account, AccountName, InvalidAccountName, InvalidPasswordHash, NoRandomness, PasswordHash};
+pub use access::{
+    Access, Account, AccountName, Decided, Denial, Effect, Explanation, InvalidAccountName, InvalidPasswordHash,
+    InvalidRuleFilter, NoRandomness, Operation, Operations, PasswordHash, Question, Rule, RuleFilter, RuleNumber,
+    RuleSet, RuleSetError, RuleSubject,
+};
 pub use broker::{Broker, Options, OwnMessage};
 pub use client_card::{ClientInfo, ConnectionInfo, SubscriptionState};
 pub use client_identifier::ClientIdentifier;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use nightjar_mqtt::QoS;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 
+use crate::access::Who;
 use crate::assured_queue::{self, AssuredQueue, TakenOut};
 use crate::delivery::{Delivery, Entry, Kept};
 use crate::share::Share;
@@ -32,6 +33,8 @@ pub(crate) struct OutboxId(u64);
 pub(crate) struct Outbox {
     id: OutboxId,
     client: ClientIdentifier,
+    /// The account that the client was last let in with.
+    user: RwLock<Option<Arc<str>>>,
     bounds: Bounds,
     journal: Option<InJournal>,
     queues: Mutex<Queues>,
@@ -146,7 +149,7 @@ impl Outbox {
             relaxed_bytes: limits.maximum_waiting_bytes,
         };
         let (filled, load) = (Notify::new(), Load::default());
-        Self { id, client, bounds, journal: None, queues: Mutex::default(), filled, load }
+        Self { id, client, user: RwLock::default(), bounds, journal: None, queues: Mutex::default(), filled, load }
     }
 
     /// The queue of a session that the journal keeps.
@@ -188,6 +191,16 @@ impl Outbox {
 
     pub(crate) const fn client(&self) -> &ClientIdentifier {
         &self.client
+    }
+
+    /// Whose session it is.
+    pub(crate) fn who(&self) -> Who {
+        Who::new(self.client.clone(), self.user.read().clone())
+    }
+
+    /// The session is one of that account from here on; returns whether it was another's.
+    pub(crate) fn set_user(&self, user: Option<Arc<str>>) -> bool {
+        std::mem::replace(&mut *self.user.write(), user.clone()) != user
     }
 
     /// Puts a message at the end of the queue, or counts it as dropped. QoS 0 for a client that is away is neither:

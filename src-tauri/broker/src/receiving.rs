@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use nightjar_mqtt::{Packet, ProtocolVersion, QoS, ReasonCode};
+use nightjar_mqtt::{Packet, ProtocolVersion, QoS, ReasonCode, TopicName};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::access::{Decider, Denied, Operation};
 use crate::clock::Moment;
 use crate::connection::{Awaited, Connection};
 use crate::counters::add;
@@ -12,7 +13,7 @@ use crate::delivery::{Delivery, Kept};
 use crate::handshake;
 use crate::session::{Acknowledge, Close};
 use crate::session_record::SessionRecord;
-use crate::shared::RetainedFull;
+use crate::shared::NotTaken;
 use crate::turns;
 use crate::{DropReason, Message};
 
@@ -96,7 +97,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.batch.set_behind(received);
         let matched = match self.shared.publish(&mut self.batch, message) {
             Ok(matched) => matched,
-            Err(RetainedFull(message)) => {
+            Err(NotTaken::Denied(message, decider)) => {
+                self.batch.set_behind(None);
+                self.deny_message(&message.topic, acknowledge, decider);
+                return;
+            }
+            Err(NotTaken::RetainedFull(message)) => {
                 self.batch.set_behind(None);
                 let detail = "the broker keeps as many retained messages as it allows";
                 let objection = (DropReason::RetainedFull, ReasonCode::QUOTA_EXCEEDED, detail);
@@ -148,10 +154,22 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         None
     }
 
+    /// Notes a message that the rules deny the client, and tells a client that can be told.
+    fn deny_message(&mut self, topic: &TopicName, acknowledge: Option<Acknowledge>, decider: Decider) {
+        let address = Some(self.card.about.lock().connection.address);
+        let (who, operation) = (&self.outbox.who(), Operation::Publish);
+        self.shared.deny(Denied { who, address, operation, is_will: false, topic, decider });
+        self.refuse(acknowledge, ReasonCode::NOT_AUTHORIZED, "the rules of the broker deny it");
+    }
+
     /// Counts a message that is not taken, and tells a client that can be told.
     fn refuse_message(&mut self, message: Arc<Message>, acknowledge: Option<Acknowledge>, objection: Objection) {
         let (drop_reason, reason, detail) = objection;
         self.shared.drop_delivery(&self.outbox, &refused(message), drop_reason);
+        self.refuse(acknowledge, reason, detail);
+    }
+
+    fn refuse(&mut self, acknowledge: Option<Acknowledge>, reason: ReasonCode, detail: &'static str) {
         // Below MQTT 5.0 there is no way to say no: it is acknowledged and goes nowhere (3.3.5).
         let says_no = self.wire.version == ProtocolVersion::V5;
         let answer = |acknowledge: Acknowledge| if says_no { acknowledge.refused(reason, detail) } else { acknowledge };

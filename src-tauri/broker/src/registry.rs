@@ -12,7 +12,7 @@ use nightjar_mqtt::{ReasonCode, Will};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-use crate::access::{Guest, Rules};
+use crate::access::{Guest, Rules, Who};
 use crate::client_card::{ClientCard, ClientInfo};
 use crate::outbox::Outbox;
 use crate::session::{Close, NEVER_EXPIRES, Session};
@@ -142,7 +142,7 @@ pub(crate) struct Previous {
 /// What is due for a client that is away.
 #[derive(Debug)]
 pub(crate) enum Due {
-    Will { client: ClientIdentifier, will: Box<Will>, session: Option<SessionNumber> },
+    Will { who: Who, will: Box<Will>, session: Option<SessionNumber> },
     Expired(Box<Ended>),
 }
 
@@ -312,7 +312,7 @@ impl Registry {
                 continue;
             }
             if let Some((_, will)) = away.will.take() {
-                due.push(Due::Will { client: client.clone(), will, session });
+                due.push(Due::Will { who: outbox.who(), will, session });
             }
             if let Some(deadline) = away.deadline() {
                 clients.deadlines.insert((deadline, client));
@@ -326,10 +326,10 @@ impl Registry {
         let clients = &mut *self.clients.lock();
         clients
             .entries
-            .iter_mut()
-            .filter_map(|(client, entry)| match &mut entry.place {
+            .values_mut()
+            .filter_map(|entry| match &mut entry.place {
                 Place::Away(away) => away.will.take().map(|(_, will)| Due::Will {
-                    client: client.clone(),
+                    who: entry.outbox.who(),
                     will,
                     session: entry.outbox.session(),
                 }),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nightjar_mqtt::Will;
 
 use crate::Timestamp;
+use crate::access::Who;
 use crate::client_card::{ClientCard, ConnectionInfo};
 use crate::clock::Moment;
 use crate::kept::KeptSession;
@@ -28,14 +29,14 @@ pub(crate) fn restore(shared: &Shared, mut sessions: Vec<KeptSession>, now: Mome
 }
 
 fn restore_one(shared: &Shared, kept: KeptSession, now: Moment) {
-    let KeptSession { number, client, address, version, expiry_interval, was_connected, since, .. } = kept;
+    let KeptSession { number, client, user, address, version, expiry_interval, was_connected, since, .. } = kept;
     shared.next_session.fetch_max(number.0 + 1, Ordering::Relaxed);
     let will = kept.will.map(|(due, will)| (will_due(now, due, &will), will));
     if expiry_interval == 0 {
         // It ended with its connection, which ended with the broker.
         let end = SessionRecord::Ended { session: number };
         match will {
-            Some((_, will)) => shared.publish_will(&client, *will, Some(end)),
+            Some((_, will)) => shared.publish_will(Who::new(client, user), *will, Some(end)),
             None => shared.keep(end),
         }
         return;
@@ -48,10 +49,11 @@ fn restore_one(shared: &Shared, kept: KeptSession, now: Moment) {
         queue.next += UNCERTAIN;
     }
     let outbox = Arc::new(Outbox::restored(client.clone(), &shared.limits, journal, queue));
+    outbox.set_user(user.clone());
     let connection = ConnectionInfo {
         address,
         version,
-        user_name: None,
+        user_name: user.as_deref().map(str::to_owned),
         keep_alive: 0,
         clean_start: false,
         session_expiry_interval: expiry_interval,

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nightjar_mqtt::{QoS, SubscriptionOptions, TopicFilter, TopicName};
 use parking_lot::{RwLock, RwLockWriteGuard};
 
+use crate::access::{Decider, RuleEngine, Who};
 use crate::clock::Moment;
 use crate::delivery::{Delivery, Entry, Kept};
 use crate::outbox::{Outbox, OutboxId, Pushed};
@@ -74,17 +75,33 @@ enum Own {
 #[derive(Debug, Default)]
 struct Routes {
     sessions: Box<[Route]>,
-    shares: Box<[Arc<Share>]>,
+    shares: Box<[ShareRoute]>,
+    /// Sessions and shares that subscribed, and may not read the topic.
+    withheld: u32,
 }
 
-/// Subscriptions and retained messages, shared by all connections.
+#[derive(Debug)]
+struct ShareRoute {
+    share: Arc<Share>,
+    barred: Barred,
+}
+
+/// Members of a Shared Subscription that may not read a topic; none where there are no rules.
+#[derive(Debug, Default)]
+pub(crate) struct Barred(Box<[OutboxId]>);
+
+/// Subscriptions, retained messages and rules, shared by all connections.
 ///
 /// Whoever locks both locks `retained` first.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
     subscriptions: RwLock<Subscriptions>,
-    /// Counts the changes of `subscriptions`: what a cache knows is true while this stands still.
+    rules: RwLock<Arc<RuleEngine>>,
+    /// Counts the changes of `subscriptions`, of `rules`, and of the accounts that sessions are of: what a cache knows is
+    /// true while this stands still.
     version: AtomicU64,
+    /// The version with which the rules took effect; 0 where there are none.
+    rules_version: AtomicU64,
     pub(crate) retained: RwLock<RetainedTree>,
 }
 
@@ -115,6 +132,8 @@ pub(crate) struct RouteCache {
 pub(crate) struct Known {
     /// With memory of its own, for messages that may wait for long.
     pub(crate) topic: TopicName,
+    /// What denies the publisher to publish to it.
+    pub(crate) denied: Option<Decider>,
     routes: Routes,
 }
 
@@ -240,7 +259,54 @@ impl Subscriptions {
     }
 }
 
+impl FromIterator<OutboxId> for Barred {
+    fn from_iter<I: IntoIterator<Item = OutboxId>>(sessions: I) -> Self {
+        Self(sessions.into_iter().collect())
+    }
+}
+
+impl Barred {
+    pub(crate) fn has(&self, session: OutboxId) -> bool {
+        // Most of the time there are none.
+        self.0.contains(&session)
+    }
+}
+
 impl Router {
+    /// The rules that are in force.
+    pub(crate) fn rules(&self) -> Arc<RuleEngine> {
+        Arc::clone(&self.rules.read())
+    }
+
+    /// Takes other rules: everything that is routed or sent from here on follows them. Returns those from before.
+    pub(crate) fn set_rules(&self, rules: RuleEngine) -> Arc<RuleEngine> {
+        let rules = Arc::new(rules);
+        let current = &mut *self.rules.write();
+        let version = self.version.fetch_add(1, Ordering::Release) + 1;
+        self.rules_version.store(if rules.is_open() { 0 } else { version }, Ordering::Release);
+        std::mem::replace(current, rules)
+    }
+
+    /// Stands for the rules that are in force; 0 where there are none, so that nothing need be asked.
+    pub(crate) fn rules_version(&self) -> u64 {
+        self.rules_version.load(Ordering::Acquire)
+    }
+
+    /// Forgets what was found for publishers: a session is another account's now.
+    pub(crate) fn forget_routes(&self) {
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Whether a session may read a topic.
+    pub(crate) fn may_read(&self, outbox: &Outbox, topic: &TopicName) -> bool {
+        self.rules().denies_read(&outbox.who(), topic).is_none()
+    }
+
+    /// The members of a share that may not read a topic.
+    pub(crate) fn barred(&self, share: &Share, topic: &TopicName) -> Barred {
+        if self.rules_version() == 0 { Barred::default() } else { share.barred(&self.rules(), topic) }
+    }
+
     /// Registers the subscriptions of a session, in order.
     ///
     /// The retained messages that each is due are settled in the same instant, so that one that is published meanwhile
@@ -335,26 +401,46 @@ impl Router {
         }
     }
 
-    /// Where the messages of a topic go at this moment.
-    pub(crate) fn find<'c>(&self, cache: &'c mut RouteCache, topic: &TopicName) -> &'c Known {
+    /// Where the messages of a topic go at this moment, from that publisher; from the broker or its owner without one.
+    pub(crate) fn find<'c>(&self, cache: &'c mut RouteCache, topic: &TopicName, publisher: Option<&Who>) -> &'c Known {
         cache.follow(self.version.load(Ordering::Acquire));
         let place = match cache.find(topic) {
             Some(place) => place,
-            None => cache.keep(Known { topic: topic.detached(), routes: self.routes_of(topic) }),
+            None => cache.keep(self.known(topic, publisher)),
         };
         cache.last = place;
         &cache.known[place]
     }
 
-    fn routes_of(&self, topic: &TopicName) -> Routes {
+    fn known(&self, topic: &TopicName, publisher: Option<&Who>) -> Known {
+        let rules = self.rules();
+        let denied = publisher.and_then(|publisher| rules.denies_publish(publisher, topic));
+        let routes = if denied.is_some() { Routes::default() } else { self.routes_of(topic, &rules) };
+        Known { topic: topic.detached(), denied, routes }
+    }
+
+    fn routes_of(&self, topic: &TopicName, rules: &RuleEngine) -> Routes {
         let subscriptions = self.subscriptions.read();
         let mut by_session: HashMap<OutboxId, Vec<&Subscriber>> = HashMap::new();
         subscriptions.ordinary.visit_matches(topic, &mut |session, subscriber| {
             by_session.entry(*session).or_default().push(subscriber);
         });
         let mut shares = Vec::new();
-        subscriptions.shared.visit_matches(topic, &mut |_, share| shares.push(Arc::clone(share)));
-        Routes { sessions: by_session.into_values().filter_map(Route::of).collect(), shares: shares.into() }
+        subscriptions.shared.visit_matches(topic, &mut |_, share| {
+            shares.push(ShareRoute { share: Arc::clone(share), barred: share.barred(rules, topic) });
+        });
+        let found = by_session.len() + shares.len();
+        if !rules.is_open() {
+            let may_read = |subscribers: &Vec<&Subscriber>| {
+                let reader = subscribers.first().map(|subscriber| subscriber.outbox.who());
+                reader.is_none_or(|reader| rules.denies_read(&reader, topic).is_none())
+            };
+            by_session.retain(|_, subscribers| may_read(subscribers));
+            shares.retain(|route| route.share.has_other_than(&route.barred));
+        }
+        let withheld = (found - by_session.len() - shares.len()) as u32;
+        let sessions = by_session.into_values().filter_map(Route::of).collect();
+        Routes { sessions, shares: shares.into(), withheld }
     }
 }
 
@@ -400,6 +486,11 @@ impl Known {
     pub(crate) fn deliver(&self, message: &Arc<Message>, touched: &mut Touched) -> u32 {
         self.routes.deliver(message, touched)
     }
+
+    /// How many subscribers a message of the topic does not go to, because they may not read it.
+    pub(crate) const fn withheld(&self) -> u32 {
+        self.routes.withheld
+    }
 }
 
 impl Routes {
@@ -418,9 +509,9 @@ impl Routes {
             });
             touched.note(&route.outbox, pushed);
         }
-        for share in &self.shares {
+        for ShareRoute { share, barred } in &self.shares {
             matched += 1;
-            if let Some((outbox, pushed)) = share.give(message, &Kept::Before) {
+            if let Some((outbox, pushed)) = share.give(message, &Kept::Before, barred) {
                 touched.note(&outbox, pushed);
             }
         }
@@ -467,7 +558,7 @@ mod tests {
                 publisher: ClientIdentifier::new(publisher),
                 received: Timestamp::default(),
             });
-            self.router.find(&mut self.cache, &message.topic).deliver(&message, &mut self.touched)
+            self.router.find(&mut self.cache, &message.topic, None).deliver(&message, &mut self.touched)
         }
     }
 

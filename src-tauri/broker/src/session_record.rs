@@ -85,6 +85,8 @@ pub enum SessionRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionAbout {
     pub client: ClientIdentifier,
+    /// The account that it was let in with.
+    pub user: Option<Arc<str>>,
     pub address: SocketAddr,
     pub version: ProtocolVersion,
     /// Seconds after the connection's end; `u32::MAX` never expires, 0 is no later than that.

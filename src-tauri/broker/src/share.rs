@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nightjar_mqtt::QoS;
+use nightjar_mqtt::{QoS, TopicName};
 use parking_lot::RwLock;
 
+use crate::access::RuleEngine;
 use crate::delivery::{Delivery, Kept};
 use crate::outbox::{Offered, Outbox, OutboxId, Pushed};
+use crate::router::Barred;
 use crate::{ClientIdentifier, Message};
 
 /// The sessions that subscribed to one Topic Filter under one Share Name.
@@ -71,21 +73,44 @@ impl Share {
         self.members.read().is_empty()
     }
 
+    /// The members that may not read a topic.
+    pub(crate) fn barred(&self, rules: &RuleEngine, topic: &TopicName) -> Barred {
+        if rules.is_open() {
+            return Barred::default();
+        }
+        let members = Arc::clone(&self.members.read());
+        let outboxes = members.iter().map(|member| &member.outbox);
+        outboxes.filter(|outbox| rules.denies_read(&outbox.who(), topic).is_some()).map(|outbox| outbox.id()).collect()
+    }
+
+    /// Whether there is a member that is not barred.
+    pub(crate) fn has_other_than(&self, barred: &Barred) -> bool {
+        self.members.read().iter().any(|member| !barred.has(member.outbox.id()))
+    }
+
     /// Whether somebody but `client` is connected.
     pub(crate) fn has_other_present(&self, client: &ClientIdentifier) -> bool {
         self.members.read().iter().any(|member| member.outbox.is_present() && member.outbox.client() != client)
     }
 
     /// Gives a message to one member: the next one that is connected and keeps up, else the next that is connected,
-    /// else the queue of one that is away. `None` where there is nobody for it. `kept` is where the journal has it so far.
-    pub(crate) fn give(self: &Arc<Self>, message: &Arc<Message>, kept: &Kept) -> Option<(Arc<Outbox>, Pushed)> {
+    /// else the queue of one that is away. `None` where there is nobody for it. `kept` is where the journal has it so far;
+    /// who is `barred` gets nothing.
+    pub(crate) fn give(
+        self: &Arc<Self>,
+        message: &Arc<Message>,
+        kept: &Kept,
+        barred: &Barred,
+    ) -> Option<(Arc<Outbox>, Pushed)> {
         let members = Arc::clone(&self.members.read());
-        let present = || self.offer(&members, message, kept, None, &PRESENT);
-        let away = || self.offer(&members, message, kept, None, &AWAY);
+        let suits = |outbox: &Outbox| !barred.has(outbox.id());
+        let present = || self.offer(&members, message, kept, suits, &PRESENT);
+        let away = || self.offer(&members, message, kept, suits, &AWAY);
         present().or_else(away).or_else(|| {
             // Every queue is full: the message is dropped, and counted with whose turn it is.
             let mut candidates = self.in_turn(&members).filter(|(_, member)| {
-                member.outbox.is_present() || message.qos.min(member.maximum_qos) != QoS::AtMostOnce
+                let takes = member.outbox.is_present() || message.qos.min(member.maximum_qos) != QoS::AtMostOnce;
+                takes && suits(&member.outbox)
             });
             let (index, member) = candidates.next()?;
             self.turn.store(index + 1, Ordering::Relaxed);
@@ -99,9 +124,11 @@ impl Share {
         message: &Arc<Message>,
         kept: &Kept,
         but_not: &ClientIdentifier,
+        barred: &Barred,
     ) -> Option<(Arc<Outbox>, Pushed)> {
         let members = Arc::clone(&self.members.read());
-        self.offer(&members, message, kept, Some(but_not), &PRESENT)
+        let suits = |outbox: &Outbox| outbox.client() != but_not && !barred.has(outbox.id());
+        self.offer(&members, message, kept, suits, &PRESENT)
     }
 
     fn offer(
@@ -109,12 +136,12 @@ impl Share {
         members: &[Member],
         message: &Arc<Message>,
         kept: &Kept,
-        but_not: Option<&ClientIdentifier>,
+        suits: impl Fn(&Outbox) -> bool,
         rounds: &[Round],
     ) -> Option<(Arc<Outbox>, Pushed)> {
-        for (suits, offered) in rounds {
+        for (is_asked, offered) in rounds {
             for (index, member) in self.in_turn(members) {
-                if !suits(&member.outbox) || but_not.is_some_and(|client| member.outbox.client() == client) {
+                if !is_asked(&member.outbox) || !suits(&member.outbox) {
                     continue;
                 }
                 if let Ok(pushed) = member.outbox.offer(member.delivery(message, self, kept), *offered) {
@@ -141,7 +168,6 @@ const AWAY: [Round; 1] = [(|_| true, Offered::Away)];
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use nightjar_mqtt::TopicName;
 
     use super::*;
     use crate::{Limits, Timestamp};
@@ -171,7 +197,9 @@ mod tests {
     /// Who got each of so many messages.
     fn given(share: &Arc<Share>, qos: QoS, count: usize) -> String {
         let taker = |_| {
-            share.give(&message(qos), &Kept::Before).map_or('-', |(outbox, _)| outbox.client().chars().next().unwrap())
+            share
+                .give(&message(qos), &Kept::Before, &Barred::default())
+                .map_or('-', |(outbox, _)| outbox.client().chars().next().unwrap())
         };
         (0..count).map(taker).collect()
     }

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::Gate;
+use crate::access::{Decider, Denials, Denied, Gate, Operation, Report, Who};
 use crate::admission::{Admission, LackOfRoom};
 use crate::clock::{self, Moment};
 use crate::counters::{Counters, add};
@@ -33,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     pub(crate) flapping: Flapping,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) denials: Denials,
     pub(crate) journal: Arc<dyn Journal>,
     /// The number of the next session that the journal keeps.
     pub(crate) next_session: AtomicU64,
@@ -53,11 +54,18 @@ pub(crate) struct PublishBatch {
     touched: Touched,
     /// The sequence that covers all that was appended before.
     appended: Option<Sequence>,
+    /// Whose rules apply; `None` for the broker and its owner, who may publish everything.
+    publisher: Option<Who>,
     /// The publisher is the broker's owner, whose retained messages are kept whatever there is already.
     is_owner: bool,
 }
 
 impl PublishBatch {
+    /// The batches of a client.
+    pub(crate) fn of(publisher: Who) -> Self {
+        Self { publisher: Some(publisher), ..Self::default() }
+    }
+
     /// Adds what the journal is to be told of a kept session.
     pub(crate) fn keep(&mut self, record: SessionRecord) {
         self.records.push(Record::Session(record));
@@ -80,9 +88,14 @@ impl PublishBatch {
     }
 }
 
-/// A message that is not taken, because there are as many retained messages as the broker keeps.
+/// A message that is not taken.
 #[derive(Debug)]
-pub(crate) struct RetainedFull(pub(crate) Arc<Message>);
+pub(crate) enum NotTaken {
+    /// There are as many retained messages as the broker keeps.
+    RetainedFull(Arc<Message>),
+    /// The rules deny it to the publisher.
+    Denied(Box<Message>, Decider),
+}
 
 impl Shared {
     pub(crate) fn new(limits: Limits, gate: Gate, journal: Arc<dyn Journal>) -> Self {
@@ -94,6 +107,7 @@ impl Shared {
             router: Router::default(),
             registry: Registry::default(),
             counters: Arc::default(),
+            denials: Denials::default(),
             journal,
             next_session: AtomicU64::new(1),
             dropping: Mutex::default(),
@@ -103,14 +117,17 @@ impl Shared {
         }
     }
 
-    /// Routes a message and adds it to the batch's records; returns how many sessions it goes to. A message that would
-    /// be one retained message too many is not taken.
+    /// Routes a message and adds it to the batch's records; returns how many sessions it goes to. A message that the rules
+    /// deny its publisher is not taken, nor is one that would be one retained message too many.
     ///
     /// A retained message is kept, routed and recorded under one lock: so the journal has the changes of a topic in
     /// the order in which they took effect, and whoever subscribes meanwhile gets the message in one way or the other.
-    pub(crate) fn publish(&self, batch: &mut PublishBatch, message: Message) -> Result<u32, RetainedFull> {
+    pub(crate) fn publish(&self, batch: &mut PublishBatch, message: Message) -> Result<u32, NotTaken> {
         let mut retained = message.retain.then(|| self.router.retained.write());
-        let known = self.router.find(&mut batch.cache, &message.topic);
+        let known = self.router.find(&mut batch.cache, &message.topic, batch.publisher.as_ref());
+        if let Some(decider) = known.denied {
+            return Err(NotTaken::Denied(Box::new(message), decider));
+        }
         // What may wait for long, retained or in a queue, must not keep a whole read buffer alive.
         let may_wait = message.retain || message.qos != QoS::AtMostOnce;
         let message = Arc::new(if may_wait { message.detached(known.topic.clone()) } else { message });
@@ -118,12 +135,15 @@ impl Shared {
             if message.payload.is_empty() {
                 retained.clear(&message.topic);
             } else if !batch.is_owner && !self.has_room_for(retained, &message) {
-                return Err(RetainedFull(message));
+                return Err(NotTaken::RetainedFull(message));
             } else {
                 retained.set(Arc::clone(&message));
             }
         }
         let matched = known.deliver(&message, &mut batch.touched);
+        if known.withheld() > 0 {
+            add(&self.counters.withheld, known.withheld().into());
+        }
         let behind = batch.behind.take().map(Record::Session);
         let is_needed = retained.is_some() || behind.is_some() || !batch.touched.records.is_empty();
         if is_needed || self.journal.wants_all() {
@@ -200,7 +220,7 @@ impl Shared {
         {
             let mut retained = self.router.retained.write();
             retained.set(Arc::clone(&message));
-            self.router.find(&mut batch.cache, &message.topic).deliver(&message, &mut batch.touched);
+            self.router.find(&mut batch.cache, &message.topic, None).deliver(&message, &mut batch.touched);
         }
         self.finish(&mut batch);
     }
@@ -216,9 +236,19 @@ impl Shared {
         self.journal.append(&mut vec![Record::Event(event)]);
     }
 
-    /// Publishes a client's Will Message [MQTT-3.1.2-8], and has the journal end the Will of a kept session with it: `end`
-    /// says how.
-    pub(crate) fn publish_will(&self, client: &ClientIdentifier, will: Will, end: Option<SessionRecord>) {
+    /// Counts and notes what the rules deny a client.
+    pub(crate) fn deny(&self, denied: Denied<'_>) {
+        match denied.operation {
+            Operation::Publish => self.counters.drop_messages(DropReason::NotAuthorized, 1),
+            Operation::Subscribe => add(&self.counters.denied_subscriptions, 1),
+        }
+        self.denials.note(denied);
+    }
+
+    /// Publishes a client's Will Message [MQTT-3.1.2-8] unless the rules deny it meanwhile, and has the journal end the Will
+    /// of a kept session with it: `end` says how.
+    pub(crate) fn publish_will(&self, who: Who, will: Will, end: Option<SessionRecord>) {
+        let client = &who.client.clone();
         let detail = format!("its Will Message was published to {}", will.topic);
         let properties = will.properties;
         let properties = PublishProperties {
@@ -239,7 +269,7 @@ impl Shared {
             publisher: client.clone(),
             received: clock::now().wall,
         };
-        let mut batch = PublishBatch::default();
+        let mut batch = PublishBatch::of(who);
         batch.set_behind(end);
         let published = self.publish(&mut batch, message);
         // It is still there where the message was not taken.
@@ -247,7 +277,12 @@ impl Shared {
         self.finish(&mut batch);
         match published {
             Ok(_) => self.record(EventKind::Will, Some(client), detail),
-            Err(RetainedFull(message)) => {
+            Err(NotTaken::Denied(message, decider)) => {
+                let Some(who) = &batch.publisher else { return };
+                let (topic, operation) = (&message.topic, Operation::Publish);
+                self.deny(Denied { who, address: None, operation, is_will: true, topic, decider });
+            }
+            Err(NotTaken::RetainedFull(message)) => {
                 self.counters.drop_messages(DropReason::RetainedFull, 1);
                 let detail =
                     format!("its Will Message: {}", drop_detail(DropReason::RetainedFull, 1, Some(&message.topic)));
@@ -261,7 +296,10 @@ impl Shared {
         let client = outbox.client();
         let mut touched = Touched::default();
         for delivery in outbox.take_shared(|share| share.has_other_present(client)) {
-            let give = |share: &Arc<Share>| share.give_to_present(&delivery.message, &delivery.kept, client);
+            let give = |share: &Arc<Share>| {
+                let barred = self.router.barred(share, &delivery.message.topic);
+                share.give_to_present(&delivery.message, &delivery.kept, client, &barred)
+            };
             let given = delivery.share.as_ref().and_then(give);
             match given {
                 Some((taker, pushed)) => touched.note(&taker, pushed),
@@ -287,7 +325,10 @@ impl Shared {
         }
         let mut touched = Touched::default();
         let mut give = |delivery: &Delivery| {
-            let given = delivery.share.as_ref().and_then(|share| share.give(&delivery.message, &delivery.kept));
+            let given = delivery.share.as_ref().and_then(|share| {
+                let barred = self.router.barred(share, &delivery.message.topic);
+                share.give(&delivery.message, &delivery.kept, &barred)
+            });
             given.map(|(taker, pushed)| touched.note(&taker, pushed)).is_some()
         };
         for delivery in session.into_undelivered() {
@@ -305,7 +346,7 @@ impl Shared {
         match will {
             Some(will) => {
                 self.settle(&mut touched);
-                self.publish_will(&client, *will, end);
+                self.publish_will(outbox.who(), *will, end);
             }
             None => {
                 touched.records.extend(end.map(Record::Session));
@@ -323,6 +364,24 @@ impl Shared {
     pub(crate) fn drop_delivery(&self, outbox: &Arc<Outbox>, delivery: &Delivery, reason: DropReason) {
         if outbox.count_drop(reason, delivery).first_drop {
             self.dropping.lock().push(Arc::clone(outbox));
+        }
+    }
+
+    /// Gives a message of a Shared Subscription that its member may not read to one that may; `false` where there is none.
+    pub(crate) fn hand_on(&self, delivery: &Delivery) -> bool {
+        let Some(share) = &delivery.share else { return false };
+        let barred = self.router.barred(share, &delivery.message.topic);
+        let Some((taker, pushed)) = share.give(&delivery.message, &delivery.kept, &barred) else { return false };
+        let mut touched = Touched::default();
+        touched.note(&taker, pushed);
+        self.settle(&mut touched);
+        true
+    }
+
+    /// Turns what the rules denied into events.
+    pub(crate) fn report_denials(&self, now: Moment) {
+        for Report { client, detail } in self.denials.take_reports(now.steady) {
+            self.record(EventKind::Refused, client.as_ref(), detail);
         }
     }
 

@@ -9,6 +9,7 @@ use nightjar_mqtt::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::EventKind;
+use crate::access::{Denied, Operation};
 use crate::client_card::SubscriptionState;
 use crate::connection::Connection;
 use crate::session_record::SessionRecord;
@@ -19,6 +20,9 @@ const NAMED: usize = 10;
 
 /// Why a subscription is not granted: the Reason Code, and the same in words.
 type Refusal = (ReasonCode, &'static str);
+
+/// The rules deny it, which is noted as such and no part of the event of its packet.
+const DENIED: Refusal = (ReasonCode::NOT_AUTHORIZED, "the rules of the broker allow nothing of it");
 
 /// A packet is an event and has an answer: so many filters it weighs besides those in it.
 const PACKET: usize = 8;
@@ -111,14 +115,24 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         refusals: &mut Vec<Option<Refusal>>,
     ) -> Vec<(TopicFilter, SubscriptionState)> {
         let limits = &self.shared.limits;
+        let rules = (self.shared.router.rules_version() > 0).then(|| (self.shared.router.rules(), self.outbox.who()));
+        let mut denied = Vec::new();
         let mut granted = Vec::with_capacity(part.len());
-        let subscriptions = &mut self.card.about.lock().subscriptions;
+        let about = &mut *self.card.about.lock();
+        let subscriptions = &mut about.subscriptions;
         refusals.extend(part.iter().map(|Subscription { filter, options }| {
             if !limits.allows_levels(filter) {
                 return Some((ReasonCode::QUOTA_EXCEEDED, "it has more levels than the broker allows"));
             }
             if filter.len() > limits.maximum_topic_length {
                 return Some((ReasonCode::QUOTA_EXCEEDED, "it is longer than the broker allows"));
+            }
+            if let Some((rules, who)) = &rules {
+                let behind_name = filter.shared().map_or(&**filter, |(_, behind_name)| behind_name);
+                if let Some(decider) = rules.denies_subscription(who, behind_name) {
+                    denied.push((filter, decider));
+                    return Some(DENIED);
+                }
             }
             if subscriptions.len() >= limits.maximum_subscriptions && !subscriptions.contains_key(filter) {
                 return Some((ReasonCode::QUOTA_EXCEEDED, "the client has as many subscriptions as the broker allows"));
@@ -136,6 +150,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             granted.push((filter, state));
             None
         }));
+        if let Some((_, who)) = &rules {
+            let address = Some(about.connection.address);
+            for (topic, decider) in denied {
+                let operation = Operation::Subscribe;
+                self.shared.deny(Denied { who, address, operation, is_will: false, topic, decider });
+            }
+        }
         granted
     }
 
@@ -206,7 +227,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             });
             self.shared.record(EventKind::Subscribed, client, names);
         }
-        if let Some(refused) = refused(packet, refusals) {
+        let others: Vec<_> = refusals.iter().map(|refusal| refusal.filter(|refusal| *refusal != DENIED)).collect();
+        if let Some(refused) = refused(packet, &others) {
             self.shared.record(EventKind::Refused, client, format!("subscription to {refused}"));
         }
     }

@@ -112,6 +112,8 @@ fn values(shared: &Shared, totals: &Totals, now: Moment) -> Vec<(String, String)
         ("subscriptions/count", shared.router.subscription_count() as u64),
         ("shared_subscriptions/count", shared.router.shared_subscription_count() as u64),
         ("connections/refused", totals.refused_connections),
+        ("subscriptions/denied", totals.denied_subscriptions),
+        ("publish/messages/withheld", totals.withheld),
     ];
     let journal = match &shared.journal.progress().borrow().paused {
         None => "recording".to_owned(),

@@ -1,34 +1,20 @@
-//! The table `account`: who has a password. It is written beside a broker that runs, in transactions of a moment, and the
-//! broker looks whether it was changed.
+//! The table `account`: who has a password.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use nightjar_broker::{Account, AccountName, PasswordHash, Timestamp};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction};
 
-use crate::directory::{self, Directory};
-use crate::open::prepare;
-use crate::schema::{self, Origin};
-use crate::{Durability, OpenError, ReadError};
+use crate::beside::{self, Beside, BesideError, Watch};
 
-/// How long a broker's batch may hold up a change.
-const BUSY: Duration = Duration::from_secs(10);
+/// What counts the changes.
+const COUNTER: &str = "accounts";
 
 /// Why accounts could not be changed. Each is one sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountsError {
     #[error(transparent)]
-    Open(#[from] OpenError),
-
-    #[error("{} is not a journal of Nightjar: name the data directory with --data-dir", file.display())]
-    Foreign { file: PathBuf },
-
-    #[error(
-        "the Nightjar that runs on {} is of another version: use the nightjar-server that belongs to it",
-        file.display()
-    )]
-    OtherVersion { file: PathBuf },
+    Beside(#[from] BesideError),
 
     #[error("there is an account {name} already: `account password` changes its password")]
     Exists { name: AccountName },
@@ -42,11 +28,7 @@ pub enum AccountsError {
 
 /// The accounts of a data directory, to be changed.
 #[derive(Debug)]
-pub struct AccountBook {
-    connection: Connection,
-    /// Ours until the change is made, where no broker has it.
-    _directory: Option<Directory>,
-}
+pub struct AccountBook(Beside);
 
 impl AccountBook {
     /// Opens the accounts of a data directory, which is made where it is missing, and may be in use.
@@ -54,34 +36,12 @@ impl AccountBook {
     /// # Errors
     /// See [`AccountsError`].
     pub fn open(directory: &Path) -> Result<Self, AccountsError> {
-        let file = directory::database_in(directory);
-        let ours = match Directory::open(directory) {
-            Ok(ours) => Some(ours),
-            Err(OpenError::InUse { .. }) if file.is_file() => None,
-            Err(error) => return Err(error.into()),
-        };
-        if let Some(ours) = &ours {
-            ours.secure_database()?;
-        }
-        let unopened = |error: rusqlite::Error| AccountsError::Open(OpenError::from_database(&file, &error));
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(&file, flags).map_err(unopened)?;
-        connection.busy_timeout(BUSY).map_err(unopened)?;
-        match schema::origin(&connection).map_err(|_| AccountsError::Foreign { file: file.clone() })? {
-            Origin::Newer => return Err(OpenError::Newer { file }.into()),
-            Origin::Foreign => return Err(AccountsError::Foreign { file }),
-            Origin::Empty | Origin::Nightjar => {}
-        }
-        match &ours {
-            Some(ours) => prepare(&mut connection, Durability::PowerLoss, ours.database_size()).map_err(unopened)?,
-            None if schema::is_newest(&connection)? => {
-                connection.pragma_update(None, "synchronous", "FULL")?;
-                // That is the broker's.
-                connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-            }
-            None => return Err(AccountsError::OtherVersion { file }),
-        }
-        Ok(Self { connection, _directory: ours })
+        Ok(Self(Beside::open(directory)?))
+    }
+
+    /// The accounts, to be looked at again and again.
+    pub fn watch(directory: &Path) -> Watch<Vec<Account>> {
+        Watch::new(directory, COUNTER, read)
     }
 
     /// All accounts, by name.
@@ -89,7 +49,7 @@ impl AccountBook {
     /// # Errors
     /// Where the table can't be read.
     pub fn accounts(&self) -> Result<Vec<Account>, AccountsError> {
-        Ok(read(&self.connection)?)
+        Ok(read(&self.0.connection)?)
     }
 
     /// Adds accounts, all of them or none.
@@ -150,78 +110,8 @@ impl AccountBook {
         &mut self,
         change: impl FnOnce(&Transaction<'_>) -> Result<(), AccountsError>,
     ) -> Result<(), AccountsError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        change(&transaction)?;
-        count_change(&transaction)?;
-        Ok(transaction.commit()?)
+        self.0.change(COUNTER, change)
     }
-}
-
-/// The accounts of a data directory, looked at again and again.
-#[derive(Debug)]
-pub struct AccountWatch {
-    file: PathBuf,
-    connection: Option<Connection>,
-    /// The number of the last change that was read.
-    seen: Option<i64>,
-}
-
-impl AccountWatch {
-    /// Nothing is opened yet: there may be no database before the first account.
-    pub fn new(directory: &Path) -> Self {
-        Self { file: directory::database_in(directory), connection: None, seen: None }
-    }
-
-    /// All accounts, where they are others than when they were last read; at first they are. Blocks on the disk, for one
-    /// look at an index where nothing was changed.
-    ///
-    /// # Errors
-    /// Where the table can't be read; the next attempt opens the file anew.
-    pub fn changed(&mut self) -> Result<Option<Vec<Account>>, ReadError> {
-        let result = self.look();
-        if result.is_err() {
-            self.connection = None;
-        }
-        Ok(result?)
-    }
-
-    fn look(&mut self) -> rusqlite::Result<Option<Vec<Account>>> {
-        if self.connection.is_none() {
-            if !self.file.is_file() {
-                return Ok(self.seen.is_none().then(|| {
-                    self.seen = Some(0);
-                    Vec::new()
-                }));
-            }
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(&self.file, flags)?;
-            connection.busy_timeout(Duration::from_secs(2))?;
-            connection.pragma_update(None, "cache_size", -100)?;
-            self.connection = Some(connection);
-        }
-        let Some(connection) = &mut self.connection else { return Ok(None) };
-        // Both in one view.
-        let view = connection.transaction()?;
-        let number: Option<i64> = view
-            .prepare_cached("SELECT value FROM meta WHERE name = 'accounts'")?
-            .query_row((), |row| row.get(0))
-            .optional()?;
-        let number = number.unwrap_or(0);
-        if self.seen == Some(number) {
-            return Ok(None);
-        }
-        // Before the first change, the database may be an older one, without the table.
-        let accounts = if number == 0 { Vec::new() } else { read(&view)? };
-        self.seen = Some(number);
-        Ok(Some(accounts))
-    }
-}
-
-fn count_change(connection: &Connection) -> rusqlite::Result<usize> {
-    connection.execute(
-        "INSERT INTO meta (name, value) VALUES ('accounts', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
-        (),
-    )
 }
 
 fn unless_unknown(changed: usize, name: &AccountName) -> Result<(), AccountsError> {
@@ -264,6 +154,6 @@ pub(crate) fn salvage(from: &Path, into: &Connection) -> Option<usize> {
     for account in &accounts {
         insert(into, account, "OR REPLACE").ok()?;
     }
-    count_change(into).ok()?;
+    beside::count_change(into, COUNTER).ok()?;
     Some(accounts.len())
 }

@@ -4,6 +4,7 @@
 //! batches, and tells how far it is. Whoever reads has connections of their own, so that neither waits for the other.
 
 mod accounts;
+mod beside;
 mod care;
 mod checkpoint;
 mod directory;
@@ -21,6 +22,7 @@ mod postings;
 mod properties;
 mod queue;
 mod readers;
+mod rules;
 mod schema;
 mod sessions;
 mod store;
@@ -30,7 +32,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use accounts::{AccountBook, AccountWatch, AccountsError};
+pub use accounts::{AccountBook, AccountsError};
+pub use beside::{BesideError, Watch};
 pub use care::{Archive, CareError, ExportFormat, Imported, SqlValue};
 pub use directory::SetAside;
 pub use error::{OpenError, ReadError, Unkept};
@@ -43,5 +46,6 @@ pub use keeping::{Bounds, Forecast, Keep, Keeping, KeepingRule, Pruning, RuleFor
 pub use moment::parse_time;
 pub use open::Kept;
 pub use options::{Durability, OnOverload, Options, UnknownDurability, UnknownOnOverload};
+pub use rules::{RuleBook, RulesError};
 pub use store::{Opened, Statistics, Store};
 pub use topics::{TopicRate, TopicRow, TopicRows, TopicSort, TopicState, TopicTreeQuery, Topics};

@@ -9,13 +9,12 @@ use std::time::Duration;
 use nightjar_broker::{KeptSession, Message};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::accounts;
 use crate::directory::{Directory, SetAside};
 use crate::error::{OpenError, is_damage};
 use crate::ledger::{self, Ledger};
 use crate::readers::Readers;
 use crate::schema::{self, Origin};
-use crate::{Durability, Options, moment};
+use crate::{Durability, Options, accounts, moment, rules};
 
 /// How long another program may hold a lock on the database before it counts as locked.
 const BUSY: Duration = Duration::from_secs(2);
@@ -73,9 +72,9 @@ pub(crate) fn open(options: &Options) -> Result<Database, OpenError> {
         Obstacle::Unusable(reason) => OpenError::Disk { file: directory.database(), reason },
     })?;
     if let Some(SetAside { file, .. }) = &set_aside
-        && salvage_accounts(file, &directory.database()).is_none()
+        && salvage(file, &directory.database()).is_none()
     {
-        tracing::warn!("the accounts of the database that was set aside could not be read");
+        tracing::warn!("the accounts and rules of the database that was set aside could not all be read: look at them");
     }
     directory.keep_reserve();
     Ok(Database {
@@ -88,10 +87,12 @@ pub(crate) fn open(options: &Options) -> Result<Database, OpenError> {
     })
 }
 
-/// Takes the accounts along from one file to another; `None` where they can't be read or written.
-fn salvage_accounts(from: &Path, into: &Path) -> Option<usize> {
+/// Takes accounts and rules along from one file to another; `None` where some can't be read or written.
+fn salvage(from: &Path, into: &Path) -> Option<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    accounts::salvage(from, &Connection::open_with_flags(into, flags).ok()?)
+    let into = Connection::open_with_flags(into, flags).ok()?;
+    let (accounts, rules) = (accounts::salvage(from, &into), rules::salvage(from, &into));
+    accounts.and(rules).map(drop)
 }
 
 /// What is in the way of opening a file.

@@ -239,6 +239,21 @@ const MIGRATIONS: &[&str] = &["
         disabled INTEGER NOT NULL,
         changed_us INTEGER NOT NULL
     ) WITHOUT ROWID;
+", "
+    -- Who may publish and read what: the first rule by `place` that matches decides. `subject` is everybody, nameless or
+    -- account; `operations` publish, subscribe or both; `effect` allow or deny. In meta, `rules` counts the changes,
+    -- `rules_otherwise` is the effect where no rule matches, and `rules_next` is the number of the next one.
+    CREATE TABLE rule (
+        number INTEGER PRIMARY KEY,
+        place INTEGER NOT NULL,
+        subject TEXT NOT NULL,
+        account TEXT,
+        operations TEXT NOT NULL,
+        filter TEXT NOT NULL,
+        effect TEXT NOT NULL
+    );
+    -- The account that the client was last let in with.
+    ALTER TABLE session ADD COLUMN user TEXT;
 "];
 
 /// What a file that SQLite can open turns out to be.

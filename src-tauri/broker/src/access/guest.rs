@@ -13,6 +13,16 @@ pub(crate) struct Guest {
     pub(crate) identity: Identity,
 }
 
+impl Guest {
+    /// The account that rules are asked about. A name that nobody checked is none: anybody could give it.
+    pub(crate) fn user(&self) -> Option<Arc<str>> {
+        match &self.identity {
+            Identity::Account(account) => Some(Arc::from(&*account.name)),
+            Identity::Nameless | Identity::Unchecked => None,
+        }
+    }
+}
+
 /// How a client named itself.
 #[derive(Clone, Debug)]
 pub(crate) enum Identity {

@@ -5,15 +5,21 @@ mod gate;
 mod guest;
 mod known_logins;
 mod password;
+mod rules;
 
 use std::net::SocketAddr;
 
 pub use account::{Account, AccountName, InvalidAccountName};
 pub use password::{InvalidPasswordHash, NoRandomness, PasswordHash};
+pub use rules::{
+    Decided, Denial, Effect, Explanation, InvalidRuleFilter, Operation, Operations, Question, Rule, RuleFilter,
+    RuleNumber, RuleSet, RuleSetError, RuleSubject,
+};
 
 pub(crate) use account::Accounts;
 pub(crate) use gate::{Gate, NotLetIn};
 pub(crate) use guest::{Guest, Identity, Rules};
+pub(crate) use rules::{Decider, Denials, Denied, Report, RuleEngine, Verdicts, Who};
 
 /// Who may connect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -279,6 +279,7 @@ fn left_behind(journal: &Arc<Recorder>, orders: std::ops::Range<u64>, qos: QoS) 
     KeptSession {
         number,
         client: ClientIdentifier::new("client"),
+        user: None,
         address: "127.0.0.1:1".parse().unwrap(),
         version: V5,
         expiry_interval: 100,

@@ -380,14 +380,14 @@ impl<'c> Tables<'c> {
     }
 
     fn open(&self, session: u64, about: &SessionAbout) -> rusqlite::Result<()> {
-        let SessionAbout { client, address, version, expiry_interval, since, will } = about;
+        let SessionAbout { client, user, address, version, expiry_interval, since, will } = about;
         let client = self.client(client)?;
         self.connection
             .prepare_cached(
-                "INSERT INTO session (number, client_id, address, version, expiry_interval, since_us, connected)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)
+                "INSERT INTO session (number, client_id, address, version, expiry_interval, since_us, connected, user)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7)
                  ON CONFLICT (number) DO UPDATE SET address = ?3, version = ?4, expiry_interval = ?5, since_us = ?6,
-                     connected = 1",
+                     connected = 1, user = ?7",
             )?
             .execute(params![
                 session as i64,
@@ -395,7 +395,8 @@ impl<'c> Tables<'c> {
                 address.to_string(),
                 version.level(),
                 expiry_interval,
-                since.micros()
+                since.micros(),
+                user.as_deref(),
             ])?;
         match will {
             Some(will) => self.set_will(session, will),

@@ -22,7 +22,8 @@ const OVERHEAD: i64 = 128;
 pub(crate) fn sessions(connection: &Connection) -> rusqlite::Result<Vec<KeptSession>> {
     let mut select = connection.prepare(
         "SELECT number, client.name, address, version, expiry_interval, since_us, connected, next_order, sent_below,
-                will_topic, will_payload, will_qos, will_retain, will_delay, will_properties, will_due_us
+                will_topic, will_payload, will_qos, will_retain, will_delay, will_properties, will_due_us,
+                user
          FROM session JOIN client ON client.id = session.client_id ORDER BY number",
     )?;
     let mut rows = select.query(())?;
@@ -41,6 +42,7 @@ pub(crate) fn sessions(connection: &Connection) -> rusqlite::Result<Vec<KeptSess
         sessions.push(KeptSession {
             number: SessionNumber(number as u64),
             client: ClientIdentifier::new(row.get_ref(1)?.as_str()?),
+            user: row.get_ref(16)?.as_str_or_null()?.map(Into::into),
             address: address.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)),
             version: version(row.get(3)?),
             expiry_interval: row.get(4)?,

@@ -4,8 +4,8 @@ use nightjar_broker::{Account, AccountName, PasswordHash};
 use rusqlite::Connection;
 
 use super::*;
-use crate::schema::{self, VERSION};
-use crate::{AccountBook, AccountWatch, AccountsError};
+use crate::schema;
+use crate::{AccountBook, AccountsError, BesideError};
 
 fn name(name: &str) -> AccountName {
     AccountName::new(name).unwrap()
@@ -63,7 +63,7 @@ fn accounts_are_made_changed_and_removed() {
 #[test]
 fn a_change_is_seen_once_by_who_watches() {
     let directory = tempfile::tempdir().unwrap();
-    let mut watch = AccountWatch::new(directory.path());
+    let mut watch = AccountBook::watch(directory.path());
     assert_eq!(watch.changed().unwrap(), Some(vec![]), "there is no database yet");
     assert_eq!(watch.changed().unwrap(), None);
     let store = open(directory.path()).store;
@@ -77,7 +77,7 @@ fn a_change_is_seen_once_by_who_watches() {
     assert_eq!(watch.changed().unwrap(), None, "what failed, and messages, are no change");
     book.set_disabled(&name("tv"), true).unwrap();
     assert!(watch.changed().unwrap().unwrap()[0].disabled);
-    let mut late = AccountWatch::new(directory.path());
+    let mut late = AccountBook::watch(directory.path());
     assert_eq!(late.changed().unwrap().unwrap().len(), 1);
 }
 
@@ -85,7 +85,7 @@ fn a_change_is_seen_once_by_who_watches() {
 fn an_older_database_gets_the_table() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("nightjar.db");
-    schema::create(&Connection::open(&file).unwrap(), VERSION as usize - 1).unwrap();
+    schema::create(&Connection::open(&file).unwrap(), 6).unwrap();
     AccountBook::open(directory.path()).unwrap().add(&[account("tv")]).unwrap();
     let opened = open(directory.path());
     assert_eq!(opened.set_aside, None);
@@ -108,7 +108,7 @@ fn another_programs_database_is_left_alone() {
     let file = directory.path().join("nightjar.db");
     Connection::open(&file).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
     let error = AccountBook::open(directory.path()).unwrap_err();
-    assert!(matches!(error, AccountsError::Foreign { .. }), "{error}");
+    assert!(matches!(error, AccountsError::Beside(BesideError::Foreign { .. })), "{error}");
     std::fs::write(&file, "no database at all, but long enough to be looked at").unwrap();
     let error = AccountBook::open(directory.path()).unwrap_err();
     assert!(error.to_string().contains("nightjar.db"), "{error}");
@@ -123,6 +123,6 @@ fn accounts_outlive_a_database_that_is_set_aside() {
     drop(connection);
     let opened = open(directory.path());
     assert!(opened.set_aside.is_some());
-    assert_eq!(AccountWatch::new(directory.path()).changed().unwrap().unwrap().len(), 2);
+    assert_eq!(AccountBook::watch(directory.path()).changed().unwrap().unwrap().len(), 2);
     assert_eq!(AccountBook::open(directory.path()).unwrap().accounts().unwrap(), [account("lamp"), account("tv")]);
 }

@@ -10,6 +10,7 @@ mod keeping;
 mod migrating;
 mod opening;
 mod pause;
+mod rules;
 mod searching;
 mod segments;
 mod sessions;

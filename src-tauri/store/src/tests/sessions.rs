@@ -30,6 +30,7 @@ fn session(record: SessionRecord) -> Record {
 pub(super) fn opened(will: Option<Box<Will>>) -> Record {
     let about = SessionAbout {
         client: ClientIdentifier::new("lamp"),
+        user: Some("tv".into()),
         address: address(),
         version: ProtocolVersion::V5,
         expiry_interval: 100,
@@ -135,6 +136,7 @@ fn a_session_comes_back_as_it_was() {
     let Opened { store, kept, .. } = open(directory.path());
     let [kept] = &kept.sessions[..] else { panic!("{} sessions", kept.sessions.len()) };
     assert_eq!((kept.number, &*kept.client, kept.address), (SESSION, "lamp", address()));
+    assert_eq!(kept.user.as_deref(), Some("tv"));
     assert_eq!((kept.version, kept.expiry_interval, kept.since), (ProtocolVersion::V5, 60, at(2.0)));
     assert!(!kept.was_connected);
     assert_eq!(kept.subscriptions, [(filter, state)]);
