@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use nightjar_broker::{Access, Account, AccountName, PasswordHash};
 use nightjar_store::AccountBook;
 
-use crate::{Settings, mosquitto_passwords};
+use crate::{Settings, foreign_file, mosquitto_passwords};
 
 /// Bytes of the longest password: CONNECT has room for no more.
 const LONGEST_PASSWORD: usize = 65_535;
@@ -17,8 +17,6 @@ const LONGEST_PASSWORD: usize = 65_535;
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Five bits each.
 const GENERATED_LENGTH: usize = 20;
-/// Bytes of the largest password file.
-const LARGEST_FILE: u64 = 64 << 20;
 
 /// Who may log in.
 #[derive(Debug, Subcommand)]
@@ -162,16 +160,7 @@ fn list(accounts: &[Account]) -> io::Result<()> {
 }
 
 fn import(data_directory: &Path, file: &Path) -> anyhow::Result<()> {
-    let unreadable = || format!("{} can't be read", file.display());
-    let size = std::fs::metadata(file).with_context(unreadable)?.len();
-    ensure!(size <= LARGEST_FILE, "{} is too large to be a password file", file.display());
-    let text = String::from_utf8(std::fs::read(file).with_context(unreadable)?)
-        .with_context(|| format!("{} is not a password file of mosquitto: it is no text in UTF-8", file.display()))?;
-    let users = mosquitto_passwords::read(&text).map_err(|wrong| {
-        let lines: Vec<_> = wrong.iter().take(20).map(|wrong| format!("\n  {wrong}")).collect();
-        let more = if wrong.len() > lines.len() { "\n  …" } else { "" };
-        anyhow::anyhow!("{} has wrong lines, and nothing was imported:{}{more}", file.display(), lines.concat())
-    })?;
+    let users = foreign_file::read(file, "a password file", mosquitto_passwords::read)?;
     let changed = nightjar_broker::now().wall;
     let accounts: Vec<_> =
         users.into_iter().map(|(name, password)| Account { name, password, disabled: false, changed }).collect();

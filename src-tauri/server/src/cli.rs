@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::account_cli::{self, AccountCommand};
 use crate::care_cli::{self, CareCommand};
 use crate::history_settings;
+use crate::rule_cli::{self, RuleCommand};
 use crate::{CertificateFiles, Server, Settings, StartOptions, default_data_directory};
 
 /// An MQTT broker that keeps every message.
@@ -78,6 +79,10 @@ enum Command {
     /// Make, change and list the accounts of those who may log in; also while a broker runs
     #[command(subcommand)]
     Account(AccountCommand),
+
+    /// Say who may publish and read what; also while a broker runs
+    #[command(subcommand)]
+    Rule(RuleCommand),
 }
 
 /// Runs the broker until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 where it could not start, 2 for a wrong
@@ -117,6 +122,7 @@ fn run(mut arguments: Arguments) -> anyhow::Result<()> {
         return match command {
             Command::Care(command) => care_cli::run(command, &data_directory),
             Command::Account(command) => account_cli::run(command, &data_directory),
+            Command::Rule(command) => rule_cli::run(command, &data_directory),
         };
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()

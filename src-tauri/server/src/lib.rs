@@ -2,19 +2,22 @@
 
 pub mod cli;
 
+mod access_watcher;
 mod account_cli;
-mod account_watcher;
 mod addresses;
 mod care_cli;
 mod certificates;
 mod door_settings;
 mod doors;
 mod error;
+mod foreign_file;
 mod history_edit;
 mod history_settings;
 mod limit_settings;
+mod mosquitto_acl;
 mod mosquitto_passwords;
 mod quantity;
+mod rule_cli;
 mod server;
 mod settings;
 mod settings_file;

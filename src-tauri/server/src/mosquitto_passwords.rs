@@ -2,13 +2,7 @@
 
 use nightjar_broker::{AccountName, PasswordHash};
 
-/// A line that is no user's, in words for people.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {number}: {problem}")]
-pub(crate) struct WrongLine {
-    pub(crate) number: usize,
-    pub(crate) problem: String,
-}
+use crate::foreign_file::WrongLine;
 
 /// Reads all users, or says which lines are wrong.
 pub(crate) fn read(text: &str) -> Result<Vec<(AccountName, PasswordHash)>, Vec<WrongLine>> {

@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nightjar_broker::{Access, Broker, Options, Restored};
-use nightjar_store::{Keeping, Kept, OpenError, Opened, SetAside, Store};
+use nightjar_broker::{Access, Broker, Options, Restored, RuleSet, RuleSetError};
+use nightjar_store::{Keeping, Kept, OpenError, Opened, RuleBook, RulesError, SetAside, Store};
 use parking_lot::Mutex;
 
-use crate::account_watcher::{self, AccountWatcher};
+use crate::access_watcher::{self, AccessWatcher};
 use crate::addresses::{listening_addresses, network_addresses};
 use crate::doors::Doors;
 use crate::{Door, Settings, SettingsError, StartError};
@@ -44,8 +44,8 @@ pub struct Server {
     changing: tokio::sync::Mutex<()>,
     /// One change of what is kept at a time, so that the file says what holds.
     keeping: Mutex<()>,
-    /// Follows the accounts of the data directory.
-    watcher: Mutex<AccountWatcher>,
+    /// Follows the accounts and rules of the data directory.
+    watcher: Mutex<AccessWatcher>,
     notices: Vec<String>,
     ever_connected: bool,
 }
@@ -69,16 +69,16 @@ impl Server {
         };
         let opened = tokio::task::spawn_blocking(move || {
             let opened = Store::open(&store_options)?;
-            Ok::<_, StartError>((opened, account_watcher::read(&store_options.directory)))
+            Ok::<_, StartError>((opened, access_watcher::read(&store_options.directory)))
         })
         .await;
-        let (Opened { store, kept, set_aside }, (watch, accounts)) = match opened {
+        let (Opened { store, kept, set_aside }, (watches, accounts, rules)) = match opened {
             Ok(opened) => opened?,
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         };
         let Kept { retained, sessions, ever_connected } = kept;
         let nobody = settings.access == Access::Password && accounts.is_empty();
-        let broker_options = Options { limits: settings.limits, access: settings.access, accounts };
+        let broker_options = Options { limits: settings.limits, access: settings.access, accounts, rules };
         let broker = Broker::start(broker_options, Arc::clone(&store) as _, Restored { retained, sessions });
         let listeners = match listen {
             Some(addresses) => listen_exactly(&broker, &addresses),
@@ -98,7 +98,7 @@ impl Server {
                 return Err(error);
             }
         };
-        let watcher = match AccountWatcher::start(watch, broker.clone()) {
+        let watcher = match AccessWatcher::start(watches, broker.clone()) {
             Ok(watcher) => watcher,
             Err(error) => {
                 stop(&broker, &store).await;
@@ -201,6 +201,20 @@ impl Server {
             self.store.set_keeping(keeping);
         }
         remembered
+    }
+
+    /// Changes the rules, remembers them, and has them in force at once; returns what `change` does. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Where `change` fails, or they can't be remembered: everything is then as it was.
+    pub fn change_rules<T>(
+        &self,
+        change: impl FnOnce(&mut RuleSet) -> Result<T, RuleSetError>,
+    ) -> Result<T, RulesError> {
+        let mut book = RuleBook::open(&self.data_directory)?;
+        let (changed, rules) = book.change(|set| change(set).map_err(RulesError::from))?;
+        self.broker.set_rules(rules);
+        Ok(changed)
     }
 
     /// Ends the connections, commits everything, and closes the journal.

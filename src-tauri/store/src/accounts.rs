@@ -110,7 +110,9 @@ impl AccountBook {
         &mut self,
         change: impl FnOnce(&Transaction<'_>) -> Result<(), AccountsError>,
     ) -> Result<(), AccountsError> {
-        self.0.change(COUNTER, change)
+        let transaction = self.0.begin()?;
+        change(&transaction)?;
+        Ok(beside::commit(transaction, COUNTER)?)
     }
 }
 

@@ -74,18 +74,16 @@ impl Beside {
         Ok(Self { connection, _directory: ours })
     }
 
-    /// Makes a change in one transaction, and counts it under that name, so that whoever watches sees it.
-    pub(crate) fn change<T, E: From<rusqlite::Error>>(
-        &mut self,
-        counter: &str,
-        change: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let changed = change(&transaction)?;
-        count_change(&transaction, counter)?;
-        transaction.commit()?;
-        Ok(changed)
+    /// Begins a change; [`commit`] ends it.
+    pub(crate) fn begin(&mut self) -> rusqlite::Result<Transaction<'_>> {
+        self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
     }
+}
+
+/// Ends a change, and counts it under that name, so that whoever watches sees it.
+pub(crate) fn commit(transaction: Transaction<'_>, counter: &str) -> rusqlite::Result<()> {
+    count_change(&transaction, counter)?;
+    transaction.commit()
 }
 
 /// Notes that there was a change.

@@ -58,16 +58,16 @@ impl RuleBook {
     ///
     /// # Errors
     /// Where `change` fails, or the disk takes nothing: everything is then as it was.
-    pub fn change<T>(
+    pub fn change<T, E: From<RulesError>>(
         &mut self,
-        change: impl FnOnce(&mut RuleSet) -> Result<T, RuleSetError>,
-    ) -> Result<(T, RuleSet), RulesError> {
-        self.0.change(COUNTER, |transaction| {
-            let mut set = read(transaction)?;
-            let changed = change(&mut set)?;
-            write(transaction, &set)?;
-            Ok((changed, set))
-        })
+        change: impl FnOnce(&mut RuleSet) -> Result<T, E>,
+    ) -> Result<(T, RuleSet), E> {
+        let transaction = self.0.begin().map_err(RulesError::from)?;
+        let mut set = read(&transaction).map_err(RulesError::from)?;
+        let changed = change(&mut set)?;
+        write(&transaction, &set).map_err(RulesError::from)?;
+        beside::commit(transaction, COUNTER).map_err(RulesError::from)?;
+        Ok((changed, set))
     }
 }
 

@@ -23,7 +23,7 @@ fn fill(book: &mut RuleBook) -> RuleSet {
             set.add(subject, operations, RuleFilter::new("a b/%c/+/#").unwrap(), effect, first)?;
         }
         set.otherwise = Effect::Deny;
-        Ok(())
+        Ok::<_, RulesError>(())
     };
     book.change(add).unwrap().1
 }
@@ -47,11 +47,11 @@ fn rules_are_made_changed_and_removed() {
         assert_eq!(book.rules().unwrap(), set, "as it was, in its order");
         let missing = book.change(|set| {
             set.otherwise = Effect::Allow;
-            set.remove(RuleNumber(77))
+            set.remove(RuleNumber(77)).map_err(RulesError::from)
         });
         assert!(matches!(missing, Err(RulesError::Set(RuleSetError::NoSuchRule(RuleNumber(77))))));
         assert_eq!(book.rules().unwrap(), set, "all or nothing");
-        let (_, none) = book.change(|set| Ok(set.rules.clear())).unwrap();
+        let (_, none) = book.change(|set| Ok::<_, RulesError>(set.rules.clear())).unwrap();
         assert_eq!(none.next, set.next, "no number comes twice");
         assert_eq!(book.rules().unwrap(), none);
         if let Some(store) = store {
@@ -71,7 +71,7 @@ fn a_change_is_seen_once_by_who_watches() {
     let set = fill(&mut book);
     assert_eq!(watch.changed().unwrap(), Some(set));
     assert_eq!(watch.changed().unwrap(), None);
-    book.change(|set| set.remove(RuleNumber(77))).unwrap_err();
+    book.change(|set| set.remove(RuleNumber(77)).map_err(RulesError::from)).unwrap_err();
     assert_eq!(watch.changed().unwrap(), None, "what failed is no change");
 }
 

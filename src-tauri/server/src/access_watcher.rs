@@ -1,0 +1,92 @@
+//! Tells the broker of accounts and rules that were changed in the data directory, by this program or another.
+
+use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nightjar_broker::{Account, Broker, Effect, RuleSet};
+use nightjar_store::{AccountBook, RuleBook, Watch};
+
+/// How often it looks, which is how long a change may take.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// A thread that looks until this is dropped.
+#[derive(Debug)]
+pub(crate) struct AccessWatcher {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What sees how accounts and rules change.
+#[derive(Debug)]
+pub(crate) struct Watches {
+    accounts: Watch<Vec<Account>>,
+    rules: Watch<RuleSet>,
+}
+
+/// Accounts and rules as they are, and what sees how they change. Where accounts can't be read, there are none until they
+/// can; where rules can't be, nobody may do anything.
+pub(crate) fn read(data_directory: &Path) -> (Watches, Vec<Account>, RuleSet) {
+    let mut watches = Watches { accounts: AccountBook::watch(data_directory), rules: RuleBook::watch(data_directory) };
+    let accounts = watches.accounts.changed().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the accounts can't be read yet");
+        None
+    });
+    let rules = watches.rules.changed().unwrap_or_else(|error| {
+        tracing::error!(%error, "the rules can't be read: until they can be, nobody may publish or subscribe");
+        Some(RuleSet { otherwise: Effect::Deny, ..RuleSet::default() })
+    });
+    (watches, accounts.unwrap_or_default(), rules.unwrap_or_default())
+}
+
+impl AccessWatcher {
+    pub(crate) fn start(watches: Watches, broker: Broker) -> std::io::Result<Self> {
+        let Watches { mut accounts, mut rules } = watches;
+        let (stop, stopped) = channel();
+        let thread = std::thread::Builder::new().name("access".to_owned()).spawn(move || {
+            let (mut accounts_failed, mut rules_failed) = (false, false);
+            while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                look(&mut accounts, "the accounts", &mut accounts_failed, |accounts| broker.set_accounts(accounts));
+                look(&mut rules, "the rules", &mut rules_failed, |rules| {
+                    // The window sets what it changes itself.
+                    if rules != broker.rules() {
+                        broker.set_rules(rules);
+                    }
+                });
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Ends the thread, and its use of the database.
+    pub(crate) fn stop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Passes on what was changed; says once that it can't be read.
+fn look<T: Default>(watch: &mut Watch<T>, what: &str, failed: &mut bool, pass_on: impl FnOnce(T)) {
+    match watch.changed() {
+        Ok(changed) => {
+            *failed = false;
+            if let Some(changed) = changed {
+                pass_on(changed);
+            }
+        }
+        Err(error) => {
+            if !std::mem::replace(failed, true) {
+                tracing::warn!(%error, "{what} can't be read; those from before hold");
+            }
+        }
+    }
+}
+
+impl Drop for AccessWatcher {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
