@@ -10,6 +10,7 @@ mod peer;
 mod purging;
 mod reasons;
 mod retained;
+mod rules;
 mod sessions;
 mod shared;
 mod takeover;

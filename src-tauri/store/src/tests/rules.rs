@@ -51,7 +51,7 @@ fn rules_are_made_changed_and_removed() {
         });
         assert!(matches!(missing, Err(RulesError::Set(RuleSetError::NoSuchRule(RuleNumber(77))))));
         assert_eq!(book.rules().unwrap(), set, "all or nothing");
-        let (_, none) = book.change(|set| Ok::<_, RulesError>(set.rules.clear())).unwrap();
+        let (_, none) = book.change(|set| Ok::<_, RulesError>(std::mem::take(&mut set.rules))).unwrap();
         assert_eq!(none.next, set.next, "no number comes twice");
         assert_eq!(book.rules().unwrap(), none);
         if let Some(store) = store {

@@ -12,7 +12,7 @@ const TOPICS: usize = 1_024;
 pub(crate) struct Verdicts {
     /// Of the rules; 0 where there are none.
     version: u64,
-    may_read: Option<Box<HashMap<TopicName, bool, foldhash::fast::RandomState>>>,
+    may_read: HashMap<TopicName, bool, foldhash::fast::RandomState>,
 }
 
 impl Verdicts {
@@ -20,7 +20,7 @@ impl Verdicts {
     pub(crate) fn follow(&mut self, version: u64) {
         if self.version != version {
             self.version = version;
-            self.may_read = None;
+            self.may_read = HashMap::default();
         }
     }
 
@@ -34,7 +34,7 @@ impl Verdicts {
         if self.is_open() {
             return true;
         }
-        let known = self.may_read.get_or_insert_default();
+        let known = &mut self.may_read;
         if let Some(verdict) = known.get(topic) {
             return *verdict;
         }
