@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{Gate, RuleEngine};
 use crate::client_card::{ClientInfo, SubscriptionState};
+use crate::connection;
 use crate::counters::Totals;
 use crate::session::Close;
 use crate::shared::Shared;
@@ -269,7 +270,9 @@ impl Broker {
     /// everything is handed to the journal. The journal's owner closes it after that.
     pub async fn stop(&self) {
         self.listeners.lock().clear();
+        // In this order: a connection that takes its seat after the second looks whether the first has happened.
         self.shared.stopping.cancel();
+        self.shared.registry.evict_where(|_| true, &connection::the_broker_stops());
         self.shared.tasks.close();
         if tokio::time::timeout(STOP_PATIENCE, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!(connections = self.shared.tasks.len(), "connections did not end in time");

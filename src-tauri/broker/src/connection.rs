@@ -1,10 +1,12 @@
 //! One connection from CONNACK to its last byte: the task that joins a socket, a session, the router and the journal.
 
 use std::collections::VecDeque;
-use std::future::ready;
+use std::future::{poll_fn, ready};
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use nightjar_mqtt::{
@@ -12,8 +14,8 @@ use nightjar_mqtt::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinHandle};
-use tokio::time::{Instant, sleep_until};
+use tokio::task::{JoinError, JoinHandle, yield_now};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::access::{Guest, Verdicts};
 use crate::client_card::ClientCard;
@@ -39,6 +41,23 @@ const LOOK_AROUND: Duration = Duration::from_secs(30);
 
 /// A part of a queue that is being read from the journal.
 type Reading = JoinHandle<Result<Page, QueueUnreadable>>;
+
+/// What a connection waits for.
+enum Event {
+    Evicted(Close),
+    Turned(io::Result<Turned>),
+    /// There are messages for the client.
+    Filled,
+    /// It is time to look at the deadlines.
+    Look,
+    /// What the client sent is to be worked on.
+    GoesOn,
+    /// The search for retained messages goes on.
+    Walks,
+    Page(Result<Result<Page, QueueUnreadable>, JoinError>),
+    /// The journal has got on, or is gone.
+    Journal(Result<(), watch::error::RecvError>),
+}
 
 /// Something for the client that waits for the journal.
 #[derive(Debug)]
@@ -259,69 +278,64 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     }
 
     async fn run(&mut self) -> Close {
-        let shared = Arc::clone(&self.shared);
-        let (seat, outbox) = (Arc::clone(&self.seat), Arc::clone(&self.outbox));
         let timer = sleep_until(self.next_look(clock::now()));
         tokio::pin!(timer);
         let (mut moved, mut turns) = (0, Turns::default());
+        let mut now = clock::now();
+        if self.shared.stopping.is_cancelled() {
+            return the_broker_stops();
+        }
         // A client need not wait for CONNACK: what it sent with CONNECT is here already (3.1.4).
-        if let Some(close) = self.decode_input(clock::now()) {
+        if let Some(close) = self.decode_input(now) {
             return close;
         }
         loop {
-            if let Some(close) = self.fill_output(clock::now()) {
+            if let Some(close) = self.fill_output(now) {
                 return close;
             }
             let read = self.may_read();
             if read && !self.was_reading {
-                self.session.heard(clock::now());
+                self.session.heard(now);
             }
             self.was_reading = read;
-            let resume_at = self.resume_at;
-            let follow_journal = !self.pending.is_empty() || self.hold.is_some() || self.awaits_commit || self.owes;
-            let works_on = self.works_on && self.hold.is_none();
-            let wants_deliveries = self.wire.unwritten() < OUTPUT_HIGH;
-            let outcome = tokio::select! {
-                close = seat.evicted() => Some(close),
-                () = shared.stopping.cancelled() => {
-                    Some(Close::by_broker(ReasonCode::SERVER_SHUTTING_DOWN, "the broker stops"))
+            let event = self.wait(read, timer.as_mut()).await;
+            if matches!(event, Event::Filled) {
+                // Whoever else has something for this client puts it in first: it all goes out in one write.
+                yield_now().await;
+            }
+            now = clock::now();
+            let close = match event {
+                Event::Evicted(close) => Some(close),
+                Event::Turned(Ok(Turned::Read(count))) => {
+                    moved += count;
+                    self.take_input(now, count)
                 }
-                turned = self.wire.turn(read) => match turned {
-                    Ok(Turned::Read(count)) => {
-                        moved += count;
-                        self.take_input(clock::now(), count)
-                    }
-                    Ok(Turned::Written(count)) => {
-                        moved += count;
-                        self.progressed = clock::now().steady;
-                        add(&self.card.bytes_out, count as u64);
-                        None
-                    }
-                    Ok(Turned::End) => Some(Close::lost(
-                        ReasonCode::UNSPECIFIED_ERROR,
-                        "the connection was closed without DISCONNECT",
-                    )),
-                    Err(error) => Some(broken(&error)),
-                },
-                () = ready(()), if works_on => self.decode_input(clock::now()),
-                () = resume(resume_at) => self.decode_input(clock::now()),
-                () = outbox.filled(), if wants_deliveries => None,
-                read = read_page(&mut self.page) => self.take_page(read),
-                // Others have their turn between two steps.
-                () = tokio::task::yield_now(), if self.walks_on => None,
-                changed = self.progress.changed(), if follow_journal => match changed {
-                    Ok(()) => self.acknowledge(clock::now()),
-                    Err(_) => Some(Close::by_broker(ReasonCode::SERVER_SHUTTING_DOWN, "the journal stopped")),
-                },
-                () = &mut timer => {
-                    let now = clock::now();
-                    let close = self.look_around(now);
-                    timer.as_mut().reset(self.next_look(now));
-                    close
+                Event::Turned(Ok(Turned::Written(count))) => {
+                    moved += count;
+                    self.progressed = now.steady;
+                    add(&self.card.bytes_out, count as u64);
+                    None
+                }
+                Event::Turned(Ok(Turned::End)) => {
+                    Some(Close::lost(ReasonCode::UNSPECIFIED_ERROR, "the connection was closed without DISCONNECT"))
+                }
+                Event::Turned(Err(error)) => Some(broken(&error)),
+                Event::Filled | Event::Look | Event::Walks => None,
+                Event::GoesOn => self.decode_input(now),
+                Event::Page(read) => self.take_page(read),
+                Event::Journal(Ok(())) => self.acknowledge(now),
+                Event::Journal(Err(_)) => {
+                    Some(Close::by_broker(ReasonCode::SERVER_SHUTTING_DOWN, "the journal stopped"))
                 }
             };
-            if let Some(close) = outcome {
+            if let Some(close) = close {
                 return close;
+            }
+            if timer.deadline().into_std() <= now.steady {
+                if let Some(close) = self.look_around(now) {
+                    return close;
+                }
+                timer.as_mut().reset(self.next_look(now));
             }
             let works = self.works_on || self.session.retained.is_under_way();
             if !works {
@@ -332,9 +346,43 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 if works {
                     turns.over().await;
                 } else {
-                    tokio::task::yield_now().await;
+                    yield_now().await;
                 }
+                now = clock::now();
             }
+        }
+    }
+
+    /// Waits for whatever comes first.
+    async fn wait(&mut self, read: bool, mut timer: Pin<&mut Sleep>) -> Event {
+        let follows_journal = !self.pending.is_empty() || self.hold.is_some() || self.awaits_commit || self.owes;
+        let works_on = self.works_on && self.hold.is_none();
+        let waits_for_more = follows_journal || works_on || self.walks_on;
+        let wants_deliveries = self.wire.unwritten() < OUTPUT_HIGH;
+        let (wire, seat, outbox) = (&mut self.wire, &self.seat, &self.outbox);
+        let usual = poll_fn(|context| {
+            if let Poll::Ready(close) = seat.poll_evicted(context) {
+                return Poll::Ready(Event::Evicted(close));
+            }
+            if let Poll::Ready(turned) = wire.poll_turn(context, read) {
+                return Poll::Ready(Event::Turned(turned));
+            }
+            if wants_deliveries && outbox.poll_filled(context).is_ready() {
+                return Poll::Ready(Event::Filled);
+            }
+            timer.as_mut().poll(context).map(|()| Event::Look)
+        });
+        if !waits_for_more && self.page.is_none() && self.resume_at.is_none() {
+            return usual.await;
+        }
+        tokio::select! {
+            event = usual => event,
+            () = ready(()), if works_on => Event::GoesOn,
+            () = resume(self.resume_at) => Event::GoesOn,
+            read = read_page(&mut self.page) => Event::Page(read),
+            // Others have their turn between two steps.
+            () = yield_now(), if self.walks_on => Event::Walks,
+            changed = self.progress.changed(), if follows_journal => Event::Journal(changed),
         }
     }
 
@@ -537,6 +585,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         }
         self.wire.farewell().await;
     }
+}
+
+/// The end of a connection that the broker's end ends.
+pub(crate) fn the_broker_stops() -> Close {
+    Close::by_broker(ReasonCode::SERVER_SHUTTING_DOWN, "the broker stops")
 }
 
 /// The end of a connection whose stream failed.

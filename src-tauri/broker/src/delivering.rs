@@ -86,7 +86,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     /// Sends some of the retained messages that subscriptions are due; `None` where there are none, or SUBACK is to come
     /// first.
     fn walk_retained(&mut self, now: Moment) -> Option<Walked> {
-        if self.request.is_some() {
+        if self.session.retained.is_empty() || self.request.is_some() {
             return None;
         }
         let mut request = self.session.retained.take()?;

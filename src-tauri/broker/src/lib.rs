@@ -10,6 +10,7 @@
 mod access;
 mod admission;
 mod assured_queue;
+mod bell;
 mod broker;
 mod client_card;
 mod client_identifier;

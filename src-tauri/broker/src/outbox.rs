@@ -4,13 +4,15 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use nightjar_mqtt::QoS;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::access::Who;
 use crate::assured_queue::{self, AssuredQueue, TakenOut};
+use crate::bell::Bell;
 use crate::delivery::{Delivery, Entry, Kept};
 use crate::share::Share;
 use crate::{
@@ -38,7 +40,7 @@ pub(crate) struct Outbox {
     bounds: Bounds,
     journal: Option<InJournal>,
     queues: Mutex<Queues>,
-    filled: Notify,
+    filled: Bell,
     load: Load,
 }
 
@@ -148,7 +150,7 @@ impl Outbox {
             relaxed_messages: limits.maximum_waiting_messages,
             relaxed_bytes: limits.maximum_waiting_bytes,
         };
-        let (filled, load) = (Notify::new(), Load::default());
+        let (filled, load) = (Bell::default(), Load::default());
         Self { id, client, user: RwLock::default(), bounds, journal: None, queues: Mutex::default(), filled, load }
     }
 
@@ -386,14 +388,14 @@ impl Outbox {
         Left { uncommitted, page: self.session().and_then(|session| queues.assured.next_page(session)) }
     }
 
-    /// Waits until somebody called [`Self::wake`].
-    pub(crate) async fn filled(&self) {
-        self.filled.notified().await;
+    /// Whether somebody called [`Self::wake`] since this was last ready.
+    pub(crate) fn poll_filled(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.filled.poll_rung(context)
     }
 
     /// Tells the subscriber that there is something to take.
     pub(crate) fn wake(&self) {
-        self.filled.notify_one();
+        self.filled.ring();
     }
 
     /// The client is there, from now on.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use nightjar_mqtt::{ReasonCode, Will};
@@ -13,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use crate::access::{Guest, Rules, Who};
+use crate::bell::Bell;
 use crate::client_card::{ClientCard, ClientInfo};
 use crate::outbox::Outbox;
 use crate::session::{Close, NEVER_EXPIRES, Session};
@@ -69,7 +71,7 @@ impl Away {
 pub(crate) struct Seat {
     guest: Guest,
     eviction: Mutex<Eviction>,
-    evicted: Notify,
+    evicted: Bell,
 }
 
 #[derive(Debug, Default)]
@@ -93,14 +95,10 @@ struct Handover {
 }
 
 impl Seat {
-    /// Waits until the connection is asked to end, and says how.
-    pub(crate) async fn evicted(&self) -> Close {
-        loop {
-            if let Some(close) = self.eviction.lock().close.clone() {
-                return close;
-            }
-            self.evicted.notified().await;
-        }
+    /// Whether the connection was asked to end, and how.
+    pub(crate) fn poll_evicted(&self, context: &mut Context<'_>) -> Poll<Close> {
+        ready!(self.evicted.poll_rung(context));
+        self.eviction.lock().close.clone().map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Asks the connection to end where its guest is no longer welcome.
@@ -118,7 +116,7 @@ impl Seat {
             eviction.successor = successor;
         }
         drop(eviction);
-        self.evicted.notify_one();
+        self.evicted.ring();
     }
 }
 
@@ -179,7 +177,7 @@ impl Registry {
         outbox: &Arc<Outbox>,
         card: &Arc<ClientCard>,
     ) -> Claimed {
-        let seat = Arc::new(Seat { guest, eviction: Mutex::default(), evicted: Notify::new() });
+        let seat = Arc::new(Seat { guest, eviction: Mutex::default(), evicted: Bell::default() });
         let (waiting, away, old) = {
             let clients = &mut *self.clients.lock();
             match clients.entries.get_mut(client) {

@@ -56,6 +56,11 @@ impl RetainedTerms {
 }
 
 impl RetainedRequests {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.current.is_none() && self.waiting.is_empty()
+    }
+
     /// Whether messages are being looked up.
     pub(crate) const fn is_under_way(&self) -> bool {
         self.current.is_some()
