@@ -61,7 +61,8 @@ pub(crate) struct Ticket {
     admission: Arc<Admission>,
     address: IpAddr,
     number: u64,
-    crowded_out: CancellationToken,
+    /// Until the connection said CONNECT.
+    crowded_out: Option<CancellationToken>,
     connected: bool,
 }
 
@@ -108,7 +109,7 @@ impl Admission {
         let crowded_out = CancellationToken::new();
         crowd.silent.insert(number, Silent { address, crowded_out: crowded_out.clone() });
         crowd.share(address, |share| share.silent += 1);
-        Ticket { admission: Arc::clone(self), address, number, crowded_out, connected: false }
+        Ticket { admission: Arc::clone(self), address, number, crowded_out: Some(crowded_out), connected: false }
     }
 
     /// Every program on this computer has its address, which says nothing about who they are: it has no bound.
@@ -144,7 +145,7 @@ impl Crowd {
 impl Ticket {
     /// Cancelled when the connection has to make room for another; never for one that is connected.
     pub(crate) fn crowded_out(&self) -> CancellationToken {
-        self.crowded_out.clone()
+        self.crowded_out.clone().unwrap_or_default()
     }
 
     /// The connection said CONNECT, and is a client from here on, where there is room for one.
@@ -164,6 +165,7 @@ impl Ticket {
                 share.connected += 1;
             });
             self.connected = true;
+            self.crowded_out = None;
         }
         Ok(())
     }
@@ -210,7 +212,7 @@ mod tests {
         let admission = admission(100, 3, 5);
         let other = arrive(&admission, "10.0.0.1");
         let flood: Vec<_> = (0..10).map(|_| arrive(&admission, "10.0.0.2")).collect();
-        let gone = |ticket: &Ticket| ticket.crowded_out.is_cancelled();
+        let gone = |ticket: &Ticket| ticket.crowded_out().is_cancelled();
         assert_eq!(flood.iter().filter(|ticket| gone(ticket)).count(), 7);
         assert!(flood[..7].iter().all(gone));
         assert!(!gone(&other), "another address keeps its place");
@@ -228,7 +230,7 @@ mod tests {
         let admission = admission(100, 100, 5);
         let others: Vec<_> = (0..3).map(|number| arrive(&admission, &format!("10.0.1.{number}"))).collect();
         let _flood: Vec<_> = (0..100).map(|_| arrive(&admission, "127.0.0.1")).collect();
-        assert!(others.iter().all(|ticket| !ticket.crowded_out.is_cancelled()));
+        assert!(others.iter().all(|ticket| !ticket.crowded_out().is_cancelled()));
     }
 
     #[test]
@@ -236,8 +238,8 @@ mod tests {
         let admission = admission(100, 100, 1);
         let client = connect(&admission, "10.0.0.1").unwrap();
         let silent = [arrive(&admission, "10.0.0.2"), arrive(&admission, "10.0.0.3")];
-        assert!(!client.crowded_out.is_cancelled());
-        assert!(silent[0].crowded_out.is_cancelled() && !silent[1].crowded_out.is_cancelled());
+        assert!(!client.crowded_out().is_cancelled());
+        assert!(silent[0].crowded_out().is_cancelled() && !silent[1].crowded_out().is_cancelled());
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl Broker {
     pub fn subscriptions(&self, client: &str) -> Option<Vec<(TopicFilter, SubscriptionState)>> {
         let (card, _) = self.shared.registry.find(client)?;
         let about = card.about.lock();
-        Some(about.subscriptions.iter().map(|(filter, state)| (filter.clone(), *state)).collect())
+        Some(about.subscriptions.to_vec())
     }
 
     /// Clients that are connected, and sessions in all.

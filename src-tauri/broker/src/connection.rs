@@ -21,7 +21,7 @@ use crate::access::{Guest, Verdicts};
 use crate::client_card::ClientCard;
 use crate::clock::{self, Moment};
 use crate::counters::add;
-use crate::delivery::Delivery;
+use crate::desk::Desk;
 use crate::handshake;
 use crate::outbox::{InJournal, Outbox};
 use crate::pace::Pace;
@@ -178,15 +178,13 @@ where
         card,
         seat,
         will: connect.will.take(),
-        due: Vec::new(),
         pending: VecDeque::new(),
         hold: None,
         owes: false,
         pace,
         resume_at: None,
         was_reading: true,
-        actions,
-        taken: Vec::new(),
+        desk: Desk::default(),
         walks_on: false,
         awaits_commit: false,
         page: None,
@@ -194,6 +192,7 @@ where
         works_on: false,
         progressed: now.steady,
     });
+    connection.desk.actions = actions;
     let assigned = assigned.then_some(&client);
     let welcome = handshake::welcome(&connection.shared, &connect, assigned, session_present);
     let _ = connection.wire.send(&Packet::ConnAck(Box::new(welcome)));
@@ -239,8 +238,6 @@ pub(crate) struct Connection<R, W> {
     pub(crate) batch: PublishBatch,
     /// What the client may read.
     pub(crate) readable: Verdicts,
-    /// What the batch that is being read leads to, once it is committed.
-    pub(crate) due: Vec<Awaited>,
     /// What waits for the journal to reach a sequence; acknowledgements in the order of the messages
     /// [MQTT-4.6.0-2], [MQTT-4.6.0-3].
     pub(crate) pending: VecDeque<(Sequence, Awaited)>,
@@ -250,20 +247,19 @@ pub(crate) struct Connection<R, W> {
     /// The client, of a version below 5, has published what was not taken and can't be refused: so nothing that it must
     /// keep in order behind that is taken either, until it connects again and sends it again.
     pub(crate) owes: bool,
-    pub(crate) pace: Pace,
+    /// `None` where the client may send as fast as it can.
+    pub(crate) pace: Option<Box<Pace>>,
     /// Nothing is read or decoded until then: the client sends faster than it may.
     pub(crate) resume_at: Option<std::time::Instant>,
     /// Something was read the last time round.
     was_reading: bool,
-    /// Filled by the session and emptied by [`Self::perform`], to reuse its memory.
-    pub(crate) actions: Vec<Action>,
-    pub(crate) taken: Vec<Delivery>,
+    pub(crate) desk: Desk,
     /// There may be retained messages to be found, and nothing else to wait for.
     pub(crate) walks_on: bool,
     /// The next message waits for the journal to have it.
     pub(crate) awaits_commit: bool,
     /// The SUBSCRIBE or UNSUBSCRIBE that is under way: the next packet's turn comes after it.
-    pub(crate) request: Option<Request>,
+    pub(crate) request: Option<Box<Request>>,
     /// The turn was over before all was done that came from the client: the next one goes on.
     pub(crate) works_on: bool,
     /// The next part of the queue, which is in the journal alone.
@@ -298,6 +294,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                 self.session.heard(now);
             }
             self.was_reading = read;
+            self.desk.clear_away();
             let event = self.wait(read, timer.as_mut()).await;
             if matches!(event, Event::Filled) {
                 // Whoever else has something for this client puts it in first: it all goes out in one write.
@@ -375,15 +372,19 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         if !waits_for_more && self.page.is_none() && self.resume_at.is_none() {
             return usual.await;
         }
-        tokio::select! {
-            event = usual => event,
-            () = ready(()), if works_on => Event::GoesOn,
-            () = resume(self.resume_at) => Event::GoesOn,
-            read = read_page(&mut self.page) => Event::Page(read),
-            // Others have their turn between two steps.
-            () = yield_now(), if self.walks_on => Event::Walks,
-            changed = self.progress.changed(), if follows_journal => Event::Journal(changed),
-        }
+        // In a box of its own: a connection that waits for the usual, as most do, would hold the room for all of it.
+        Box::pin(async {
+            tokio::select! {
+                event = usual => event,
+                () = ready(()), if works_on => Event::GoesOn,
+                () = resume(self.resume_at) => Event::GoesOn,
+                read = read_page(&mut self.page) => Event::Page(read),
+                // Others have their turn between two steps.
+                () = yield_now(), if self.walks_on => Event::Walks,
+                changed = self.progress.changed(), if follows_journal => Event::Journal(changed),
+            }
+        })
+        .await
     }
 
     /// When to look at deadlines again. Packets move the Keep Alive's deadline without touching the timer.
@@ -403,7 +404,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         if !self.may_read() {
             self.session.heard(now);
         }
-        self.session.handle_timeout(now, &mut self.actions);
+        self.session.handle_timeout(now, &mut self.desk.actions);
         self.perform(now)
     }
 
@@ -418,8 +419,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         }
         while let Some((_, awaited)) = self.pending.pop_front_if(|(sequence, _)| *sequence <= committed) {
             match awaited {
-                Awaited::Acknowledge(acknowledge) => self.session.handle_committed(acknowledge, &mut self.actions),
-                Awaited::Send(packet) => self.actions.push(Action::Send(packet)),
+                Awaited::Acknowledge(acknowledge) => self.session.handle_committed(acknowledge, &mut self.desk.actions),
+                Awaited::Send(packet) => self.desk.actions.push(Action::Send(packet)),
             }
         }
         let close = self.perform(now);
@@ -433,12 +434,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
 
     /// Does what the session asks for, in order.
     pub(crate) fn perform(&mut self, now: Moment) -> Option<Close> {
-        let mut actions = std::mem::take(&mut self.actions);
+        let mut actions = std::mem::take(&mut self.desk.actions);
         let mut close = None;
         for action in actions.drain(..) {
             match action {
                 Action::Send(packet) => self.answer(packet),
-                Action::SendCommitted(packet) => self.due.push(Awaited::Send(packet)),
+                Action::SendCommitted(packet) => self.desk.due.push(Awaited::Send(packet)),
                 Action::Keep(note) => self.keep(note),
                 Action::Deliver(outgoing) => self.deliver(&outgoing),
                 Action::Publish { topic, publish, acknowledge } => {
@@ -454,9 +455,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     };
                     self.publish(message, acknowledge);
                 }
-                Action::Acknowledge(acknowledge) => self.due.push(Awaited::Acknowledge(acknowledge)),
-                Action::Subscribe(subscribe) => self.request = Some(Request::subscribe(subscribe)),
-                Action::Unsubscribe(unsubscribe) => self.request = Some(Request::unsubscribe(unsubscribe)),
+                Action::Acknowledge(acknowledge) => self.desk.due.push(Awaited::Acknowledge(acknowledge)),
+                Action::Subscribe(subscribe) => self.request = Some(Box::new(Request::subscribe(subscribe))),
+                Action::Unsubscribe(unsubscribe) => self.request = Some(Box::new(Request::unsubscribe(unsubscribe))),
                 Action::Drop { delivery, reason } => self.drop_delivery(&delivery, reason),
                 Action::Close(asked) => {
                     close = Some(asked);
@@ -466,9 +467,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         }
         actions.clear();
         // `publish` may have asked the session for an answer meanwhile.
-        actions.append(&mut self.actions);
-        self.actions = actions;
-        if close.is_none() && !self.actions.is_empty() {
+        actions.append(&mut self.desk.actions);
+        self.desk.actions = actions;
+        if close.is_none() && !self.desk.actions.is_empty() {
             return self.perform(now);
         }
         close
@@ -478,7 +479,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     /// where that makes it too large [MQTT-3.4.2-2], [MQTT-3.9.2-1].
     pub(crate) fn answer(&mut self, packet: Packet) {
         if self.wire.send(&packet).is_err() && self.wire.send(&without_reason_string(packet)).is_err() {
-            tracing::warn!("a packet larger than the client allows was not sent [MQTT-3.1.2-24]");
+            let client = &**self.client();
+            tracing::warn!(client, "a packet larger than the client allows was not sent [MQTT-3.1.2-24]");
         }
     }
 
@@ -486,7 +488,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     /// at once.
     pub(crate) fn answer_settled(&mut self, packet: Packet) {
         if self.outbox.session().is_some() && self.progress.borrow().paused.is_none() {
-            self.due.push(Awaited::Send(packet));
+            self.desk.due.push(Awaited::Send(packet));
         } else {
             self.answer(packet);
         }

@@ -13,6 +13,7 @@ use crate::clock::Moment;
 use crate::connection::{Connection, OUTPUT_HIGH};
 use crate::counters::add;
 use crate::delivery::Delivery;
+use crate::desk::Lists;
 use crate::routing::Walked;
 use crate::session::{Close, Outgoing, TopicAlias};
 use crate::session_record::SessionRecord;
@@ -32,15 +33,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.awaits_commit = false;
         self.readable.follow(self.shared.router.rules_version());
         while self.wire.unwritten() < OUTPUT_HIGH {
-            if !self.session.resend(now, &mut self.actions) {
+            if !self.session.resend(now, &mut self.desk.actions) {
                 let walked = self.walk_retained(now);
-                let found = !self.actions.is_empty();
+                let found = !self.desk.actions.is_empty();
                 self.walks_on = !found && walked.is_some_and(|walked| walked != Walked::Refused);
                 if !found || self.wire.unwritten() >= RETAINED_SHARE {
                     self.take_live(now, if walked.is_some() { RETAINED_SHARE } else { OUTPUT_HIGH });
                 }
             }
-            if self.actions.is_empty() {
+            if self.desk.actions.is_empty() {
                 break;
             }
             if let Some(close) = self.perform(now) {
@@ -57,14 +58,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
 
     fn take_live(&mut self, now: Moment, bytes: usize) {
         let session = &self.session;
-        let left = self.outbox.take(bytes, session.window(), |order| session.is_free(order), &mut self.taken);
+        let left = self.outbox.take(bytes, session.window(), |order| session.is_free(order), &mut self.desk.taken);
         self.awaits_commit = left.uncommitted;
         if let Some(query) = left.page.filter(|_| self.page.is_none()) {
             let journal = Arc::clone(&self.shared.journal);
             self.page = Some(tokio::task::spawn_blocking(move || journal.read_queue(query)));
         }
-        for delivery in self.taken.drain(..) {
-            self.session.handle_delivery(now, delivery, &mut self.actions);
+        let Lists { taken, actions, .. } = &mut *self.desk;
+        for delivery in taken.drain(..) {
+            self.session.handle_delivery(now, delivery, actions);
         }
     }
 
@@ -79,7 +81,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
-        tracing::error!(%error, "what waits for a client can't be delivered");
+        tracing::error!(client = &**self.client(), %error, "what waits for a client can't be delivered");
         Some(Close::by_broker(ReasonCode::UNSPECIFIED_ERROR, error))
     }
 
@@ -92,7 +94,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let mut request = self.session.retained.take()?;
         let mut window = self.session.window();
         let mut room = RETAINED_SHARE;
-        let (client, taken) = (self.session.client(), &mut self.taken);
+        let (client, taken) = (self.session.client(), &mut self.desk.taken);
         let (shared, outbox, readable) = (&self.shared, &self.outbox, &mut self.readable);
         let walked = shared.router.walk_retained(&mut request.cursor, &request.filter, now, |message| {
             let Some(delivery) = request.terms.delivery(message, client) else {
@@ -113,12 +115,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         if walked != Walked::Whole {
             self.session.retained.put_back(request);
         }
-        for mut delivery in self.taken.drain(..) {
+        let Lists { taken, actions, .. } = &mut *self.desk;
+        for mut delivery in taken.drain(..) {
             let session = &self.session;
             if let Some(enrolled) = self.outbox.enrol_sent(&mut delivery, |order| session.is_free(order)) {
                 self.batch.keep_entry(enrolled);
             }
-            self.session.handle_delivery(now, delivery, &mut self.actions);
+            self.session.handle_delivery(now, delivery, actions);
         }
         Some(walked)
     }

@@ -1,12 +1,12 @@
 //! From a socket's first byte to a client that is let in, or to a refusal that says why.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use nightjar_mqtt::{Connect, Packet, ProtocolVersion, ReasonCode, Violation};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
-use tracing::Instrument;
 
 use crate::access::{Denied, Guest, NotLetIn, Operation, Who};
 use crate::admission::{Full, Ticket};
@@ -28,52 +28,58 @@ pub(crate) enum Unready {
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve<R, W>(shared: Arc<Shared>, reader: R, writer: W, address: SocketAddr)
+pub(crate) fn serve<R, W>(shared: Arc<Shared>, reader: R, writer: W, address: SocketAddr) -> impl Future<Output = ()>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    add(&shared.counters.sockets, 1);
-    let ticket = shared.admission.arrive(address);
-    let deadline = connect_deadline(&shared);
-    let_in(shared, reader, writer, ticket, address, deadline).await;
+    stay(Box::pin(async move {
+        add(&shared.counters.sockets, 1);
+        let ticket = shared.admission.arrive(address);
+        let deadline = connect_deadline(&shared);
+        enter(shared, reader, writer, ticket, address, deadline).await
+    }))
 }
 
 /// Serves a connection once a handshake below MQTT is done, which counts as a part of connecting: it has its place among
 /// the silent ones from the beginning, and one time for all of it.
-pub(crate) async fn serve_once_ready<R, W>(
+pub(crate) fn serve_once_ready<R, W>(
     shared: Arc<Shared>,
     handshake: impl Future<Output = Result<(R, W), Unready>>,
     address: SocketAddr,
-) where
+) -> impl Future<Output = ()>
+where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    add(&shared.counters.sockets, 1);
-    let ticket = shared.admission.arrive(address);
-    // A handshake costs more than a CONNECT: who is paused does not get one.
-    if shared.flapping.pause_of_address(address, clock::now().steady).is_some() {
-        return;
-    }
-    let deadline = connect_deadline(&shared);
-    let crowded_out = ticket.crowded_out();
-    let ready = tokio::select! {
-        biased;
-        () = crowded_out.cancelled() => return,
-        () = shared.stopping.cancelled() => return,
-        ready = timeout_at(deadline, Box::pin(handshake)) => ready,
-    };
-    let failure = match ready {
-        Ok(Ok((reader, writer))) => return let_in(shared, reader, writer, ticket, address, deadline).await,
-        Ok(Err(Unready::Silent)) => return,
-        Ok(Err(Unready::Failed(failure))) => failure,
-        Err(_) => {
-            let seconds = shared.limits.connect_timeout.as_secs();
-            format!("the handshake below MQTT was not done within {seconds} s")
+    stay(Box::pin(async move {
+        add(&shared.counters.sockets, 1);
+        let ticket = shared.admission.arrive(address);
+        // A handshake costs more than a CONNECT: who is paused does not get one.
+        if shared.flapping.pause_of_address(address, clock::now().steady).is_some() {
+            return None;
         }
-    };
-    add(&shared.counters.refused_connections, 1);
-    Blame::Address(EventKind::Refused, format!("from {address}: {failure}")).record(&shared, None, address);
+        let deadline = connect_deadline(&shared);
+        let crowded_out = ticket.crowded_out();
+        let ready = tokio::select! {
+            biased;
+            () = crowded_out.cancelled() => return None,
+            () = shared.stopping.cancelled() => return None,
+            ready = timeout_at(deadline, handshake) => ready,
+        };
+        let failure = match ready {
+            Ok(Ok((reader, writer))) => return enter(shared, reader, writer, ticket, address, deadline).await,
+            Ok(Err(Unready::Silent)) => return None,
+            Ok(Err(Unready::Failed(failure))) => failure,
+            Err(_) => {
+                let seconds = shared.limits.connect_timeout.as_secs();
+                format!("the handshake below MQTT was not done within {seconds} s")
+            }
+        };
+        add(&shared.counters.refused_connections, 1);
+        Blame::Address(EventKind::Refused, format!("from {address}: {failure}")).record(&shared, None, address);
+        None
+    }))
 }
 
 /// When a connection that begins now must have said CONNECT.
@@ -81,23 +87,18 @@ fn connect_deadline(shared: &Shared) -> Instant {
     (clock::now().steady + shared.limits.connect_timeout).into()
 }
 
-/// Serves a connection that is ready for CONNECT.
-async fn let_in<R, W>(
-    shared: Arc<Shared>,
-    reader: R,
-    writer: W,
-    mut ticket: Ticket,
-    address: SocketAddr,
-    deadline: Instant,
-) where
+/// A client that was welcomed, and its place among the others.
+type Entered<R, W> = Option<(Box<Connection<R, W>>, Ticket)>;
+
+/// Serves a client once it has come in. What that takes is in a box: an idle connection would hold the room for it all
+/// the time.
+async fn stay<R, W>(entrance: Pin<Box<impl Future<Output = Entered<R, W>>>>)
+where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    // What comes before and after is in boxes of its own: an idle connection would hold the room for it all the time.
-    let entered = Box::pin(enter(shared, reader, writer, &mut ticket, address, deadline)).await;
-    let Some(connection) = entered else { return };
-    let span = tracing::info_span!("client", id = &**connection.client());
-    connection::attend(connection).instrument(span).await;
+    let Some((connection, _ticket)) = entrance.await else { return };
+    connection::attend(connection).await;
 }
 
 /// Waits for CONNECT and answers it; `None` where the client is not let in.
@@ -105,17 +106,18 @@ async fn enter<R, W>(
     shared: Arc<Shared>,
     reader: R,
     writer: W,
-    ticket: &mut Ticket,
+    mut ticket: Ticket,
     address: SocketAddr,
     deadline: Instant,
-) -> Option<Box<Connection<R, W>>>
+) -> Entered<R, W>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     let wire = Wire::new(reader, writer, shared.limits.maximum_packet_size, Arc::clone(&shared.counters));
-    let Welcome { wire, connect, client, assigned, guest } = receive(&shared, wire, ticket, address, deadline).await?;
-    Some(connection::open(shared, wire, connect, client, assigned, guest).await)
+    let Welcome { wire, connect, client, assigned, guest } =
+        receive(&shared, wire, &mut ticket, address, deadline).await?;
+    Some((connection::open(shared, wire, connect, client, assigned, guest).await, ticket))
 }
 
 /// A client that is let in.

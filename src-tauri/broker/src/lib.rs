@@ -19,6 +19,7 @@ mod connection;
 mod counters;
 mod delivering;
 mod delivery;
+mod desk;
 mod drop_reason;
 mod entrance;
 mod event;

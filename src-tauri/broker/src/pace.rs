@@ -11,10 +11,11 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    pub(crate) fn new(limits: &Limits, now: Instant) -> Self {
+    /// `None` where there is no limit.
+    pub(crate) fn new(limits: &Limits, now: Instant) -> Option<Box<Self>> {
         let messages = limits.maximum_publish_rate.map(|rate| TokenBucket::new(u64::from(rate.get()), now));
         let bytes = limits.maximum_read_rate.map(|rate| TokenBucket::new(rate.get() as u64, now));
-        Self { messages, bytes }
+        (messages.is_some() || bytes.is_some()).then(|| Box::new(Self { messages, bytes }))
     }
 
     /// Notes that a packet was taken.

@@ -50,7 +50,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             if self.works_on {
                 break None;
             }
-            self.resume_at = self.pace.ready_at(now.steady);
+            self.resume_at = self.pace.as_mut().and_then(|pace| pace.ready_at(now.steady));
             if self.resume_at.is_some() {
                 break None;
             }
@@ -58,8 +58,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             match self.wire.decode() {
                 Ok(Some(packet)) => {
                     let is_publish = matches!(packet, Packet::Publish(_));
-                    self.pace.took(before - self.wire.undecoded(), is_publish, now.steady);
-                    self.session.handle_packet(now, packet, &mut self.actions);
+                    if let Some(pace) = &mut self.pace {
+                        pace.took(before - self.wire.undecoded(), is_publish, now.steady);
+                    }
+                    self.session.handle_packet(now, packet, &mut self.desk.actions);
                     if let Some(close) = self.perform(now) {
                         break Some(close);
                     }
@@ -70,7 +72,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         };
         self.wire.count_traffic();
         let sequence = self.shared.finish(&mut self.batch);
-        self.pending.extend(self.due.drain(..).map(|awaited| (sequence, awaited)));
+        self.pending.extend(self.desk.due.drain(..).map(|awaited| (sequence, awaited)));
         if self.shared.journal.is_behind() {
             self.hold = Some(sequence);
         }
@@ -114,7 +116,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             if matched == 0 && self.wire.version == ProtocolVersion::V5 {
                 acknowledge.reason = ReasonCode::NO_MATCHING_SUBSCRIBERS;
             }
-            self.due.push(Awaited::Acknowledge(acknowledge));
+            self.desk.due.push(Awaited::Acknowledge(acknowledge));
         }
     }
 
@@ -124,7 +126,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.shared.drop_delivery(&self.outbox, &refused(Arc::new(message)), DropReason::Unkept);
         if self.wire.version == ProtocolVersion::V5 {
             let refusal = acknowledge.refused(ReasonCode::QUOTA_EXCEEDED, "the message can't be kept at the moment");
-            self.session.handle_committed(refusal, &mut self.actions);
+            self.session.handle_committed(refusal, &mut self.desk.actions);
         } else {
             self.owes = true;
             self.session.forget_incoming(acknowledge);
@@ -173,7 +175,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         // Below MQTT 5.0 there is no way to say no: it is acknowledged and goes nowhere (3.3.5).
         let says_no = self.wire.version == ProtocolVersion::V5;
         let answer = |acknowledge: Acknowledge| if says_no { acknowledge.refused(reason, detail) } else { acknowledge };
-        self.due.extend(acknowledge.map(answer).map(Awaited::Acknowledge));
+        self.desk.due.extend(acknowledge.map(answer).map(Awaited::Acknowledge));
     }
 }
 

@@ -47,7 +47,8 @@ pub(crate) struct Shared {
 /// What one publisher carries along from message to message: its cache, and what its batch gathers.
 #[derive(Default)]
 pub(crate) struct PublishBatch {
-    cache: RouteCache,
+    /// Made with the first message: most clients publish little, and many nothing.
+    cache: Option<Box<RouteCache>>,
     records: Vec<Record>,
     /// What the journal is to have right behind the next message.
     behind: Option<SessionRecord>,
@@ -124,7 +125,7 @@ impl Shared {
     /// the order in which they took effect, and whoever subscribes meanwhile gets the message in one way or the other.
     pub(crate) fn publish(&self, batch: &mut PublishBatch, message: Message) -> Result<u32, NotTaken> {
         let mut retained = message.retain.then(|| self.router.retained.write());
-        let known = self.router.find(&mut batch.cache, &message.topic, batch.publisher.as_ref());
+        let known = self.router.find(batch.cache.get_or_insert_default(), &message.topic, batch.publisher.as_ref());
         if let Some(decider) = known.denied {
             return Err(NotTaken::Denied(Box::new(message), decider));
         }
@@ -220,15 +221,15 @@ impl Shared {
         {
             let mut retained = self.router.retained.write();
             retained.set(Arc::clone(&message));
-            self.router.find(&mut batch.cache, &message.topic, None).deliver(&message, &mut batch.touched);
+            let cache = batch.cache.get_or_insert_default();
+            self.router.find(cache, &message.topic, None).deliver(&message, &mut batch.touched);
         }
         self.finish(&mut batch);
     }
 
     pub(crate) fn record(&self, kind: EventKind, client: Option<&ClientIdentifier>, detail: String) {
         let detail = shortened(detail);
-        // A connection logs within its span, which names the client already.
-        match client.filter(|_| tracing::Span::current().is_none()) {
+        match client {
             Some(client) => tracing::info!(client = &**client, "{}: {detail}", kind.name()),
             None => tracing::info!("{}: {detail}", kind.name()),
         }
@@ -314,7 +315,7 @@ impl Shared {
     pub(crate) async fn end_session(&self, ended: Ended) {
         let Ended { client, session, outbox, card, will } = ended;
         let subscriptions = std::mem::take(&mut card.about.lock().subscriptions);
-        let mut filters = subscriptions.into_iter().peekable();
+        let mut filters = subscriptions.into_filters().peekable();
         let mut turns = Turns::default();
         while filters.peek().is_some() {
             let part: Vec<_> = filters.by_ref().take(turns::FILTERS).collect();

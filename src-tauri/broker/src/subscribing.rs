@@ -58,24 +58,25 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     /// Goes on with the request that is under way, for as many filters as there is `room` for in this turn, and answers
     /// it once it is done. What is done is in force, also where the connection ends before the rest is.
     pub(crate) fn go_on_with_request(&mut self, room: &mut usize) {
-        match self.request.take() {
-            None => {}
-            Some(Request::Subscribe { packet, mut refusals }) => {
-                *room -= self.subscribe(&packet, &mut refusals, *room);
+        let Some(mut request) = self.request.take() else { return };
+        match &mut *request {
+            Request::Subscribe { packet, refusals } => {
+                *room -= self.subscribe(packet, refusals, *room);
                 if refusals.len() < packet.subscriptions.len() {
-                    self.request = Some(Request::Subscribe { packet, refusals });
+                    self.request = Some(request);
                 } else {
                     *room = room.saturating_sub(PACKET);
-                    self.finish_subscribe(&packet, &refusals);
+                    self.finish_subscribe(packet, refusals);
                 }
             }
-            Some(Request::Unsubscribe { packet, mut removed }) => {
-                *room -= self.unsubscribe(&packet, &mut removed, *room);
+            Request::Unsubscribe { packet, removed } => {
+                *room -= self.unsubscribe(packet, removed, *room);
                 if removed.len() < packet.filters.len() {
-                    self.request = Some(Request::Unsubscribe { packet, removed });
+                    self.request = Some(request);
                 } else {
                     *room = room.saturating_sub(PACKET);
-                    self.finish_unsubscribe(&packet, removed);
+                    let removed = std::mem::take(removed);
+                    self.finish_unsubscribe(packet, removed);
                 }
             }
         }
@@ -134,11 +135,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     return Some(DENIED);
                 }
             }
-            if subscriptions.len() >= limits.maximum_subscriptions && !subscriptions.contains_key(filter) {
+            if subscriptions.len() >= limits.maximum_subscriptions && !subscriptions.contains(filter) {
                 return Some((ReasonCode::QUOTA_EXCEEDED, "the client has as many subscriptions as the broker allows"));
             }
             let footprint = subscriptions.footprint() + SessionSubscriptions::footprint_of(filter);
-            if footprint > limits.maximum_subscription_bytes && !subscriptions.contains_key(filter) {
+            if footprint > limits.maximum_subscription_bytes && !subscriptions.contains(filter) {
                 return Some((
                     ReasonCode::QUOTA_EXCEEDED,
                     "the client's subscriptions are as large as the broker allows",

@@ -14,7 +14,7 @@ use crate::{ClientIdentifier, Message, SubscriptionState};
 #[derive(Debug, Default)]
 pub(crate) struct RetainedRequests {
     waiting: BTreeMap<TopicFilter, Request>,
-    current: Option<RetainedRequest>,
+    current: Option<Box<RetainedRequest>>,
 }
 
 /// What one subscription asked for.
@@ -80,16 +80,16 @@ impl RetainedRequests {
     }
 
     /// The request that is under way, for one step; [`Self::put_back`] unless it is done.
-    pub(crate) fn take(&mut self) -> Option<RetainedRequest> {
+    pub(crate) fn take(&mut self) -> Option<Box<RetainedRequest>> {
         self.current.take().or_else(|| {
             let (filter, Request { state, until }) = self.waiting.pop_first()?;
             let identifiers = state.identifier.into_iter().collect();
             let terms = RetainedTerms { state, identifiers };
-            Some(RetainedRequest { filter, cursor: RetainedCursor::new(until), terms })
+            Some(Box::new(RetainedRequest { filter, cursor: RetainedCursor::new(until), terms }))
         })
     }
 
-    pub(crate) fn put_back(&mut self, request: RetainedRequest) {
+    pub(crate) fn put_back(&mut self, request: Box<RetainedRequest>) {
         self.current = Some(request);
     }
 }
