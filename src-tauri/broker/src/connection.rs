@@ -21,7 +21,7 @@ use crate::access::{Guest, Verdicts};
 use crate::client_card::ClientCard;
 use crate::clock::{self, Moment};
 use crate::counters::add;
-use crate::desk::Desk;
+use crate::desk::{Desk, OnLoan};
 use crate::handshake;
 use crate::outbox::{InJournal, Outbox};
 use crate::pace::Pace;
@@ -184,7 +184,7 @@ where
         pace,
         resume_at: None,
         was_reading: true,
-        desk: Desk::default(),
+        desk: OnLoan::default(),
         walks_on: false,
         awaits_commit: false,
         page: None,
@@ -253,7 +253,7 @@ pub(crate) struct Connection<R, W> {
     pub(crate) resume_at: Option<std::time::Instant>,
     /// Something was read the last time round.
     was_reading: bool,
-    pub(crate) desk: Desk,
+    pub(crate) desk: OnLoan<Desk>,
     /// There may be retained messages to be found, and nothing else to wait for.
     pub(crate) walks_on: bool,
     /// The next message waits for the journal to have it.
@@ -295,6 +295,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             }
             self.was_reading = read;
             self.desk.clear_away();
+            self.batch.clear_away();
             let event = self.wait(read, timer.as_mut()).await;
             if matches!(event, Event::Filled) {
                 // Whoever else has something for this client puts it in first: it all goes out in one write.

@@ -13,7 +13,7 @@ use crate::clock::Moment;
 use crate::connection::{Connection, OUTPUT_HIGH};
 use crate::counters::add;
 use crate::delivery::Delivery;
-use crate::desk::Lists;
+use crate::desk::Desk;
 use crate::routing::Walked;
 use crate::session::{Close, Outgoing, TopicAlias};
 use crate::session_record::SessionRecord;
@@ -64,7 +64,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             let journal = Arc::clone(&self.shared.journal);
             self.page = Some(tokio::task::spawn_blocking(move || journal.read_queue(query)));
         }
-        let Lists { taken, actions, .. } = &mut *self.desk;
+        let Desk { taken, actions, .. } = &mut *self.desk;
         for delivery in taken.drain(..) {
             self.session.handle_delivery(now, delivery, actions);
         }
@@ -115,7 +115,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         if walked != Walked::Whole {
             self.session.retained.put_back(request);
         }
-        let Lists { taken, actions, .. } = &mut *self.desk;
+        let Desk { taken, actions, .. } = &mut *self.desk;
         for mut delivery in taken.drain(..) {
             let session = &self.session;
             if let Some(enrolled) = self.outbox.enrol_sent(&mut delivery, |order| session.is_free(order)) {

@@ -150,6 +150,21 @@ pub(crate) struct Touched {
 }
 
 impl Touched {
+    /// Nothing was touched.
+    pub(crate) const NONE: Self =
+        Self { to_wake: Vec::new(), dropping: Vec::new(), records: Vec::new(), entries: Vec::new() };
+
+    pub(crate) fn is_clear(&self) -> bool {
+        self.to_wake.is_empty() && self.dropping.is_empty() && self.records.is_empty() && self.entries.is_empty()
+    }
+
+    /// The length that its longest list has room for.
+    pub(crate) fn capacity(&self) -> usize {
+        let lists =
+            [self.to_wake.capacity(), self.dropping.capacity(), self.records.capacity(), self.entries.capacity()];
+        lists.into_iter().max().unwrap_or(0)
+    }
+
     /// Wakes the subscribers.
     pub(crate) fn wake(&mut self) {
         self.to_wake.drain(..).for_each(|outbox| outbox.wake());

@@ -1,7 +1,9 @@
 //! What all connections of a broker share.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::LocalKey;
 
 use nightjar_mqtt::{PublishProperties, QoS, Will};
 use parking_lot::Mutex;
@@ -13,6 +15,7 @@ use crate::admission::{Admission, LackOfRoom};
 use crate::clock::{self, Moment};
 use crate::counters::{Counters, add};
 use crate::delivery::{Delivery, Entry};
+use crate::desk::{Lendable, OnLoan};
 use crate::flapping::{Flapping, Over};
 use crate::outbox::Outbox;
 use crate::registry::{Ended, Registry};
@@ -49,10 +52,7 @@ pub(crate) struct Shared {
 pub(crate) struct PublishBatch {
     /// Made with the first message: most clients publish little, and many nothing.
     cache: Option<Box<RouteCache>>,
-    records: Vec<Record>,
-    /// What the journal is to have right behind the next message.
-    behind: Option<SessionRecord>,
-    touched: Touched,
+    gathered: OnLoan<Gathered>,
     /// The sequence that covers all that was appended before.
     appended: Option<Sequence>,
     /// Whose rules apply; `None` for the broker and its owner, who may publish everything.
@@ -61,7 +61,38 @@ pub(crate) struct PublishBatch {
     is_owner: bool,
 }
 
+/// What a batch gathers.
+#[derive(Debug, Default)]
+struct Gathered {
+    records: Vec<Record>,
+    /// What the journal is to have right behind the next message.
+    behind: Option<SessionRecord>,
+    touched: Touched,
+}
+
+impl Lendable for Gathered {
+    const UNUSED: &'static Self = &Self { records: Vec::new(), behind: None, touched: Touched::NONE };
+
+    fn spare() -> &'static LocalKey<Cell<Option<Box<Self>>>> {
+        thread_local!(static SPARE: Cell<Option<Box<Gathered>>> = const { Cell::new(None) });
+        &SPARE
+    }
+
+    fn is_clear(&self) -> bool {
+        self.records.is_empty() && self.behind.is_none() && self.touched.is_clear()
+    }
+
+    fn capacity(&self) -> usize {
+        self.records.capacity().max(self.touched.capacity())
+    }
+}
+
 impl PublishBatch {
+    /// Gives back what only a turn needs.
+    pub(crate) fn clear_away(&mut self) {
+        self.gathered.clear_away();
+    }
+
     /// The batches of a client.
     pub(crate) fn of(publisher: Who) -> Self {
         Self { publisher: Some(publisher), ..Self::default() }
@@ -69,23 +100,25 @@ impl PublishBatch {
 
     /// Adds what the journal is to be told of a kept session.
     pub(crate) fn keep(&mut self, record: SessionRecord) {
-        self.records.push(Record::Session(record));
+        self.gathered.records.push(Record::Session(record));
     }
 
     /// The same, with the entry of a queue that it makes.
     pub(crate) fn keep_entry(&mut self, (record, entry): (SessionRecord, Entry)) {
         self.keep(record);
-        self.touched.note_entry(entry);
+        self.gathered.touched.note_entry(entry);
     }
 
     /// Sets what the journal is to have right behind the next message.
     pub(crate) fn set_behind(&mut self, record: Option<SessionRecord>) {
-        self.behind = record;
+        if record.is_some() || self.gathered.behind.is_some() {
+            self.gathered.behind = record;
+        }
     }
 
     /// Whether there is nothing to hand to the journal.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.records.is_empty()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.gathered.records.is_empty()
     }
 }
 
@@ -141,16 +174,17 @@ impl Shared {
                 retained.set(Arc::clone(&message));
             }
         }
-        let matched = known.deliver(&message, &mut batch.touched);
+        let gathered = &mut *batch.gathered;
+        let matched = known.deliver(&message, &mut gathered.touched);
         if known.withheld() > 0 {
             add(&self.counters.withheld, known.withheld().into());
         }
-        let behind = batch.behind.take().map(Record::Session);
-        let is_needed = retained.is_some() || behind.is_some() || !batch.touched.records.is_empty();
+        let behind = gathered.behind.take().map(Record::Session);
+        let is_needed = retained.is_some() || behind.is_some() || !gathered.touched.records.is_empty();
         if is_needed || self.journal.wants_all() {
-            batch.records.push(Record::Message { message, matched });
-            batch.records.append(&mut batch.touched.records);
-            batch.records.extend(behind);
+            gathered.records.push(Record::Message { message, matched });
+            gathered.records.append(&mut gathered.touched.records);
+            gathered.records.extend(behind);
         }
         if retained.is_some() {
             self.append(batch);
@@ -171,16 +205,18 @@ impl Shared {
     /// Hands the batch's records to the journal and wakes the subscribers; returns the sequence that covers it all.
     pub(crate) fn finish(&self, batch: &mut PublishBatch) -> Sequence {
         let sequence = self.append(batch);
-        self.settle(&mut batch.touched);
+        if !batch.gathered.touched.is_clear() {
+            self.settle(&mut batch.gathered.touched);
+        }
         sequence
     }
 
     fn append(&self, batch: &mut PublishBatch) -> Sequence {
-        if let Some(sequence) = batch.appended.filter(|_| batch.records.is_empty()) {
+        if let Some(sequence) = batch.appended.filter(|_| batch.is_empty()) {
             return sequence;
         }
-        let sequence = self.journal.append(&mut batch.records);
-        batch.touched.set_appended(sequence);
+        let sequence = self.journal.append(&mut batch.gathered.records);
+        batch.gathered.touched.set_appended(sequence);
         batch.appended = Some(sequence);
         sequence
     }
@@ -222,7 +258,7 @@ impl Shared {
             let mut retained = self.router.retained.write();
             retained.set(Arc::clone(&message));
             let cache = batch.cache.get_or_insert_default();
-            self.router.find(cache, &message.topic, None).deliver(&message, &mut batch.touched);
+            self.router.find(cache, &message.topic, None).deliver(&message, &mut batch.gathered.touched);
         }
         self.finish(&mut batch);
     }
@@ -274,7 +310,8 @@ impl Shared {
         batch.set_behind(end);
         let published = self.publish(&mut batch, message);
         // It is still there where the message was not taken.
-        batch.records.extend(batch.behind.take().map(Record::Session));
+        let behind = batch.gathered.behind.take();
+        batch.gathered.records.extend(behind.map(Record::Session));
         self.finish(&mut batch);
         match published {
             Ok(_) => self.record(EventKind::Will, Some(client), detail),

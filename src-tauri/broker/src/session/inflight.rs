@@ -9,7 +9,7 @@
 //! [MQTT-4.4.0-1], [MQTT-4.6.0-1]; what was released is released again, in the order in which PUBREC came
 //! [MQTT-4.6.0-4].
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use nightjar_mqtt::{PacketIdentifier, QoS};
 
@@ -28,7 +28,7 @@ pub(super) struct Inflight {
     /// that they had in the journal.
     released: VecDeque<(PacketIdentifier, Option<Place>)>,
     /// The identifiers of both.
-    used: HashSet<PacketIdentifier>,
+    used: BTreeSet<PacketIdentifier>,
     last: Option<PacketIdentifier>,
     /// Messages below may have been sent by a broker that ran before this one.
     sent_below: u64,

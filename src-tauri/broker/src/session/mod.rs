@@ -12,7 +12,7 @@ mod topic_aliases;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 pub(crate) use action::{Acknowledge, Action, Close, Note, Outgoing};
 pub(crate) use link::Link;
@@ -44,7 +44,7 @@ pub(crate) struct Session {
     pub(crate) retained: RetainedRequests,
     inflight: Inflight,
     /// QoS 2 messages that were taken, until PUBREL (4.3.3).
-    received: HashSet<PacketIdentifier>,
+    received: BTreeSet<PacketIdentifier>,
     link: Link,
 }
 
@@ -57,7 +57,7 @@ impl Session {
             is_kept: false,
             retained: RetainedRequests::default(),
             inflight: Inflight::default(),
-            received: HashSet::new(),
+            received: BTreeSet::new(),
             link,
         }
     }

@@ -7,12 +7,14 @@ use nightjar_mqtt::TopicName;
 /// Topics that are remembered before it starts anew.
 const TOPICS: usize = 1_024;
 
+type MayRead = HashMap<TopicName, bool, foldhash::fast::RandomState>;
+
 /// True while the rules' version stands. Holds nothing while there are no rules.
 #[derive(Debug, Default)]
 pub(crate) struct Verdicts {
     /// Of the rules; 0 where there are none.
     version: u64,
-    may_read: HashMap<TopicName, bool, foldhash::fast::RandomState>,
+    may_read: Option<Box<MayRead>>,
 }
 
 impl Verdicts {
@@ -20,7 +22,7 @@ impl Verdicts {
     pub(crate) fn follow(&mut self, version: u64) {
         if self.version != version {
             self.version = version;
-            self.may_read = HashMap::default();
+            self.may_read = None;
         }
     }
 
@@ -34,7 +36,7 @@ impl Verdicts {
         if self.is_open() {
             return true;
         }
-        let known = &mut self.may_read;
+        let known = self.may_read.get_or_insert_default();
         if let Some(verdict) = known.get(topic) {
             return *verdict;
         }
