@@ -33,6 +33,8 @@ mod kept;
 mod limits;
 mod listener;
 mod load_average;
+#[cfg(feature = "measuring")]
+pub mod measuring;
 mod message;
 mod outbox;
 mod pace;
