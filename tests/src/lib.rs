@@ -7,6 +7,7 @@
 //! - `tests/sessions.rs`: so do durable sessions, their queues and the states of QoS 1 and 2
 //! - `tests/disk.rs`: a disk that is full pauses the record and nothing else, and goes on by itself
 //! - `tests/away.rs`: a durable subscriber that is away costs disk and not memory
+//! - `tests/rules.rs`: rules and bans, beside a broker that runs
 //! - `tests/window.rs`: the real window, on a display of its own (feature `window`)
 //! - `load/`: the load generator and `make bench`
 //!

@@ -13,15 +13,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Gate, RuleEngine};
+use crate::access::{Bans, Gate, RuleEngine};
 use crate::client_card::{ClientInfo, SubscriptionState};
 use crate::connection;
 use crate::counters::Totals;
 use crate::session::Close;
 use crate::shared::Shared;
 use crate::{
-    Access, Account, ClientIdentifier, Denial, EventKind, Explanation, Journal, Limits, Message, Question, Restored,
-    RuleSet, Scheme, Sequence, Transport, WebSocketOptions, clock, entrance, housekeeping, listener, restoring,
+    Access, Account, BanList, ClientIdentifier, Denial, EventKind, Explanation, Journal, Limits, Message, Question,
+    Restored, RuleSet, Scheme, Sequence, Transport, WebSocketOptions, clock, entrance, housekeeping, listener,
+    restoring,
 };
 
 /// How long connections have to end when the broker stops.
@@ -36,6 +37,8 @@ pub struct Options {
     pub accounts: Vec<Account>,
     /// Who may publish and read what.
     pub rules: RuleSet,
+    /// Who is kept out.
+    pub bans: BanList,
 }
 
 /// A running broker; cheap to clone. It needs a tokio runtime with I/O and time. It runs until [`Self::stop`].
@@ -70,6 +73,7 @@ impl Broker {
         let Restored { retained, sessions } = kept.into();
         let shared = Arc::new(Shared::new(options.limits, Gate::new(options.access, options.accounts), journal));
         shared.router.set_rules(RuleEngine::new(options.rules));
+        shared.gate.set_bans(Bans::new(options.bans));
         {
             let now = clock::now();
             let mut tree = shared.router.retained.write();
@@ -192,6 +196,25 @@ impl Broker {
     /// What the rules denied of late, the last first: a thousand different things at most, counted since the first time.
     pub fn denials(&self) -> Vec<Denial> {
         self.shared.denials.all()
+    }
+
+    /// Changes who is kept out; who is connected and is banned now is disconnected.
+    pub fn set_bans(&self, bans: BanList) {
+        let now = clock::now().wall;
+        let bans = Bans::new(bans);
+        let count = bans.list().bans.iter().filter(|ban| ban.holds(now)).count();
+        let before = self.shared.gate.set_bans(bans);
+        // Refusals of those that are lifted are not lost.
+        for detail in before.take_reports(clock::now().steady) {
+            self.shared.record(EventKind::Refused, None, detail);
+        }
+        self.shared.record(EventKind::Broker, None, format!("the bans were changed: {count} now"));
+        self.shared.registry.evict_banned(&self.shared.gate.bans(), now);
+    }
+
+    /// Who is kept out; those whose time is over may be among them.
+    pub fn bans(&self) -> BanList {
+        self.shared.gate.bans().list().clone()
     }
 
     /// Ends the connections of those who may no longer connect, and the pauses of those who now may.

@@ -116,6 +116,7 @@ where
     let Claimed { seat, previous } = shared.registry.claim(&client, guest, takeover, &new_outbox, &new_card).await;
     // What was changed since the guest was let in did not find them on their seat.
     seat.check(&shared.gate.rules());
+    seat.check_ban(&shared.gate.bans(), &client, connect.login.user_name.as_deref(), now.wall);
 
     let now = clock::now();
     let link = handshake::link(&shared, &connect, now.steady);

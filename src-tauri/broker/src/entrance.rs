@@ -8,7 +8,7 @@ use nightjar_mqtt::{Connect, Packet, ProtocolVersion, ReasonCode, Violation};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
-use crate::access::{Denied, Guest, NotLetIn, Operation, Who};
+use crate::access::{Denied, Guest, NotLetIn, Operation, Visitor, Who};
 use crate::admission::{Full, Ticket};
 use crate::connection::{self, Connection};
 use crate::counters::add;
@@ -55,8 +55,9 @@ where
     stay(Box::pin(async move {
         add(&shared.counters.sockets, 1);
         let ticket = shared.admission.arrive(address);
-        // A handshake costs more than a CONNECT: who is paused does not get one.
-        if shared.flapping.pause_of_address(address, clock::now().steady).is_some() {
+        // A handshake costs more than a CONNECT: who is paused or banned does not get one.
+        let is_paused = shared.flapping.pause_of_address(address, clock::now().steady).is_some();
+        if is_paused || is_banned(&shared, address) {
             return None;
         }
         let deadline = connect_deadline(&shared);
@@ -287,6 +288,9 @@ async fn admit(
     };
     let quota = |reason, detail: &str| Refusal { reason, detail: detail.to_owned() };
     let (client, assigned) = handshake::admit(shared, connect, address).map_err(blame)?;
+    if let Some(refusal) = banned(shared, connect, &client, address) {
+        return Err(Refused { refusal, blame: Blame::Known });
+    }
     let pause = || shared.flapping.pause_of_address(address, clock::now().steady);
     let guest = shared.gate.check(&connect.login, address, pause).await.map_err(|not| match not {
         NotLetIn::Refused(refusal, detail) => {
@@ -325,6 +329,26 @@ async fn admit(
             Err(blame(quota(ReasonCode::QUOTA_EXCEEDED, detail)))
         }
     }
+}
+
+/// Whether a ban keeps an address out; the attempt is counted.
+fn is_banned(shared: &Shared, address: SocketAddr) -> bool {
+    let bans = shared.gate.bans();
+    let ban = bans.of_address(address, clock::now().wall);
+    if let Some(ban) = ban {
+        add(&shared.counters.refused_connections, 1);
+        bans.count_refused(ban, address);
+    }
+    ban.is_some()
+}
+
+/// Why a client is not let in that a ban keeps out. It is not told who is meant, nor for how long.
+fn banned(shared: &Shared, connect: &Connect, client: &str, address: SocketAddr) -> Option<Refusal> {
+    let bans = shared.gate.bans();
+    let visitor = Visitor { client, user_name: connect.login.user_name.as_deref(), address };
+    let ban = bans.of(visitor, clock::now().wall)?;
+    bans.count_refused(ban, address);
+    Some(Refusal { reason: ReasonCode::BANNED, detail: "the broker's owner keeps this client out".to_owned() })
 }
 
 /// Why a client is not let in with the Will Message that it wants, which the rules deny it (MQTT 5.0, 5.4.2 Authorization

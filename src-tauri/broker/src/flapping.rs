@@ -1,20 +1,20 @@
 //! Who connects in vain again and again, and who takes the session of whom: both are told to wait.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use crate::pauses::{Paused, Pauses, Rule};
-use crate::{ClientIdentifier, Limits};
+use crate::{ClientIdentifier, Limits, Network};
 
 const FAILURES_WITHIN: Duration = Duration::from_secs(60);
 const TAKEOVERS_WITHIN: Duration = Duration::from_secs(300);
 
 #[derive(Debug)]
 pub(crate) struct Flapping {
-    addresses: Option<Mutex<Pauses<IpAddr>>>,
+    addresses: Option<Mutex<Pauses<Network>>>,
     clients: Option<Mutex<Pauses<ClientIdentifier>>>,
 }
 
@@ -43,7 +43,7 @@ impl Flapping {
 
     /// How much longer an address is paused; the attempt is counted.
     pub(crate) fn pause_of_address(&self, address: SocketAddr, now: Instant) -> Option<Duration> {
-        self.addresses.as_ref()?.lock().refuse(&address.ip().to_canonical(), now)
+        self.addresses.as_ref()?.lock().refuse(&Network::of_household(address.ip()), now)
     }
 
     /// How much longer a client identifier is paused; the attempt is counted.
@@ -53,11 +53,11 @@ impl Flapping {
 
     /// Notes that a connect failed; says so where a pause begins.
     pub(crate) fn failed(&self, address: SocketAddr, now: Instant) -> Option<String> {
-        let address = address.ip().to_canonical();
         // Every program on this computer has this address: one that fails must not lock the others out.
-        if address.is_loopback() {
+        if address.ip().to_canonical().is_loopback() {
             return None;
         }
+        let address = Network::of_household(address.ip());
         let Paused { faults, within, pause } = self.addresses.as_ref()?.lock().fault(&address, now)?;
         Some(format!(
             "{faults} connects from {address} failed within {} s: more are refused for {} s",

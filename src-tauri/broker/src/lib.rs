@@ -61,9 +61,9 @@ mod web_socket;
 mod wire;
 
 pub use access::{
-    Access, Account, AccountName, Decided, Denial, Effect, Explanation, InvalidAccountName, InvalidPasswordHash,
-    InvalidRuleFilter, NoRandomness, Operation, Operations, PasswordHash, Question, Rule, RuleFilter, RuleNumber,
-    RuleSet, RuleSetError, RuleSubject,
+    Access, Account, AccountName, Ban, BanList, BanNumber, BanTarget, Decided, Denial, Effect, Explanation,
+    InvalidAccountName, InvalidBan, InvalidPasswordHash, InvalidRuleFilter, Network, NoRandomness, Operation,
+    Operations, PasswordHash, Question, Rule, RuleFilter, RuleNumber, RuleSet, RuleSetError, RuleSubject,
 };
 pub use broker::{Broker, Options, OwnMessage};
 pub use client_card::{ClientInfo, ConnectionInfo, SubscriptionState};

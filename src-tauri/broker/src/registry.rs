@@ -13,12 +13,12 @@ use nightjar_mqtt::{ReasonCode, Will};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-use crate::access::{Guest, Rules, Who};
+use crate::access::{Bans, Guest, Rules, Visitor, Who};
 use crate::bell::Bell;
 use crate::client_card::{ClientCard, ClientInfo};
 use crate::outbox::Outbox;
 use crate::session::{Close, NEVER_EXPIRES, Session};
-use crate::{ClientIdentifier, SessionNumber};
+use crate::{ClientIdentifier, SessionNumber, Timestamp};
 
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
@@ -106,6 +106,16 @@ impl Seat {
         if !rules.welcome(&self.guest) {
             let why = "who may connect was changed meanwhile";
             self.evict(Close::by_broker(ReasonCode::NOT_AUTHORIZED, why), None);
+        }
+    }
+
+    /// Asks the connection to end where a ban keeps its client out.
+    pub(crate) fn check_ban(&self, bans: &Bans, client: &str, user_name: Option<&str>, now: Timestamp) {
+        let visitor = Visitor { client, user_name, address: self.guest.address };
+        if let Some(ban) = bans.of(visitor, now) {
+            let why = format!("{} is banned (ban {})", ban.target, ban.number);
+            // DISCONNECT knows no 0x8A (MQTT 5.0, 3.14.2.1), which the next CONNACK says.
+            self.evict(Close::by_broker(ReasonCode::ADMINISTRATIVE_ACTION, why), None);
         }
     }
 
@@ -375,6 +385,15 @@ impl Registry {
             {
                 seat.evict(close.clone(), None);
             }
+        }
+    }
+
+    /// Asks every connection to end that a ban keeps out.
+    pub(crate) fn evict_banned(&self, bans: &Bans, now: Timestamp) {
+        for (client, entry) in &self.clients.lock().entries {
+            let Place::Held(seat) = &entry.place else { continue };
+            let user_name = entry.card.about.lock().connection.user_name.clone();
+            seat.check_ban(bans, client, user_name.as_deref(), now);
         }
     }
 

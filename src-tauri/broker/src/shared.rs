@@ -416,8 +416,11 @@ impl Shared {
         true
     }
 
-    /// Turns what the rules denied into events.
+    /// Turns what rules and bans refused into events.
     pub(crate) fn report_denials(&self, now: Moment) {
+        for detail in self.gate.bans().take_reports(now.steady) {
+            self.record(EventKind::Refused, None, detail);
+        }
         for Report { client, detail } in self.denials.take_reports(now.steady) {
             self.record(EventKind::Refused, client.as_ref(), detail);
         }

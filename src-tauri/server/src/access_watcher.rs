@@ -1,12 +1,12 @@
-//! Tells the broker of accounts and rules that were changed in the data directory, by this program or another.
+//! Tells the broker of accounts, rules and bans that were changed in the data directory, by this program or another.
 
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use nightjar_broker::{Account, Broker, Effect, RuleSet};
-use nightjar_store::{AccountBook, RuleBook, Watch};
+use nightjar_broker::{Account, BanList, Broker, Effect, RuleSet};
+use nightjar_store::{AccountBook, BanBook, RuleBook, Watch};
 
 /// How often it looks, which is how long a change may take.
 const EVERY: Duration = Duration::from_secs(1);
@@ -18,17 +18,30 @@ pub(crate) struct AccessWatcher {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What sees how accounts and rules change.
+/// What sees how accounts, rules and bans change.
 #[derive(Debug)]
 pub(crate) struct Watches {
     accounts: Watch<Vec<Account>>,
     rules: Watch<RuleSet>,
+    bans: Watch<BanList>,
 }
 
-/// Accounts and rules as they are, and what sees how they change. Where accounts can't be read, there are none until they
+/// Accounts, rules and bans as they are.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) rules: RuleSet,
+    pub(crate) bans: BanList,
+}
+
+/// What there is, and what sees how it changes. Where accounts can't be read, there are none until they
 /// can; where rules can't be, nobody may do anything.
-pub(crate) fn read(data_directory: &Path) -> (Watches, Vec<Account>, RuleSet) {
-    let mut watches = Watches { accounts: AccountBook::watch(data_directory), rules: RuleBook::watch(data_directory) };
+pub(crate) fn read(data_directory: &Path) -> (Watches, Found) {
+    let mut watches = Watches {
+        accounts: AccountBook::watch(data_directory),
+        rules: RuleBook::watch(data_directory),
+        bans: BanBook::watch(data_directory),
+    };
     let accounts = watches.accounts.changed().unwrap_or_else(|error| {
         tracing::warn!(%error, "the accounts can't be read yet");
         None
@@ -37,21 +50,35 @@ pub(crate) fn read(data_directory: &Path) -> (Watches, Vec<Account>, RuleSet) {
         tracing::error!(%error, "the rules can't be read: until they can be, nobody may publish or subscribe");
         Some(RuleSet { otherwise: Effect::Deny, ..RuleSet::default() })
     });
-    (watches, accounts.unwrap_or_default(), rules.unwrap_or_default())
+    let bans = watches.bans.changed().unwrap_or_else(|error| {
+        tracing::error!(%error, "the bans can't be read yet: nobody is kept out");
+        None
+    });
+    let found = Found {
+        accounts: accounts.unwrap_or_default(),
+        rules: rules.unwrap_or_default(),
+        bans: bans.unwrap_or_default(),
+    };
+    (watches, found)
 }
 
 impl AccessWatcher {
     pub(crate) fn start(watches: Watches, broker: Broker) -> std::io::Result<Self> {
-        let Watches { mut accounts, mut rules } = watches;
+        let Watches { mut accounts, mut rules, mut bans } = watches;
         let (stop, stopped) = channel();
         let thread = std::thread::Builder::new().name("access".to_owned()).spawn(move || {
-            let (mut accounts_failed, mut rules_failed) = (false, false);
+            let (mut accounts_failed, mut rules_failed, mut bans_failed) = (false, false, false);
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                 look(&mut accounts, "the accounts", &mut accounts_failed, |accounts| broker.set_accounts(accounts));
                 look(&mut rules, "the rules", &mut rules_failed, |rules| {
                     // The window sets what it changes itself.
                     if rules != broker.rules() {
                         broker.set_rules(rules);
+                    }
+                });
+                look(&mut bans, "the bans", &mut bans_failed, |bans| {
+                    if bans != broker.bans() {
+                        broker.set_bans(bans);
                     }
                 });
             }

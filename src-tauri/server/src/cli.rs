@@ -13,6 +13,7 @@ use nightjar_store::{Durability, Keep};
 use tracing_subscriber::EnvFilter;
 
 use crate::account_cli::{self, AccountCommand};
+use crate::ban_cli::{self, BanCommand};
 use crate::care_cli::{self, CareCommand};
 use crate::history_settings;
 use crate::rule_cli::{self, RuleCommand};
@@ -83,6 +84,10 @@ enum Command {
     /// Say who may publish and read what; also while a broker runs
     #[command(subcommand)]
     Rule(RuleCommand),
+
+    /// Keep clients, users and addresses out, for a while or for good; also while a broker runs
+    #[command(subcommand)]
+    Ban(BanCommand),
 }
 
 /// Runs the broker until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 where it could not start, 2 for a wrong
@@ -122,6 +127,7 @@ fn run(mut arguments: Arguments) -> anyhow::Result<()> {
         return match command {
             Command::Care(command) => care_cli::run(command, &data_directory),
             Command::Account(command) => account_cli::run(command, &data_directory),
+            Command::Ban(command) => ban_cli::run(command, &data_directory),
             Command::Rule(command) => rule_cli::run(command, &data_directory),
         };
     }

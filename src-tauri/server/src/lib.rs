@@ -5,6 +5,7 @@ pub mod cli;
 mod access_watcher;
 mod account_cli;
 mod addresses;
+mod ban_cli;
 mod care_cli;
 mod certificates;
 mod door_settings;

@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nightjar_broker::{Access, Broker, Options, Restored, RuleSet, RuleSetError};
-use nightjar_store::{Keeping, Kept, OpenError, Opened, RuleBook, RulesError, SetAside, Store};
+use nightjar_broker::{Access, BanList, Broker, InvalidBan, Options, Restored, RuleSet, RuleSetError};
+use nightjar_store::{BanBook, BansError, Keeping, Kept, OpenError, Opened, RuleBook, RulesError, SetAside, Store};
 use parking_lot::Mutex;
 
-use crate::access_watcher::{self, AccessWatcher};
+use crate::access_watcher::{self, AccessWatcher, Found};
 use crate::addresses::{listening_addresses, network_addresses};
 use crate::doors::Doors;
 use crate::{Door, Settings, SettingsError, StartError};
@@ -44,7 +44,7 @@ pub struct Server {
     changing: tokio::sync::Mutex<()>,
     /// One change of what is kept at a time, so that the file says what holds.
     keeping: Mutex<()>,
-    /// Follows the accounts and rules of the data directory.
+    /// Follows the accounts, rules and bans of the data directory.
     watcher: Mutex<AccessWatcher>,
     notices: Vec<String>,
     ever_connected: bool,
@@ -72,13 +72,14 @@ impl Server {
             Ok::<_, StartError>((opened, access_watcher::read(&store_options.directory)))
         })
         .await;
-        let (Opened { store, kept, set_aside }, (watches, accounts, rules)) = match opened {
+        let (Opened { store, kept, set_aside }, (watches, found)) = match opened {
             Ok(opened) => opened?,
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         };
         let Kept { retained, sessions, ever_connected } = kept;
+        let Found { accounts, rules, bans } = found;
         let nobody = settings.access == Access::Password && accounts.is_empty();
-        let broker_options = Options { limits: settings.limits, access: settings.access, accounts, rules };
+        let broker_options = Options { limits: settings.limits, access: settings.access, accounts, rules, bans };
         let broker = Broker::start(broker_options, Arc::clone(&store) as _, Restored { retained, sessions });
         let listeners = match listen {
             Some(addresses) => listen_exactly(&broker, &addresses),
@@ -214,6 +215,17 @@ impl Server {
         let mut book = RuleBook::open(&self.data_directory)?;
         let (changed, rules) = book.change(|set| change(set).map_err(RulesError::from))?;
         self.broker.set_rules(rules);
+        Ok(changed)
+    }
+
+    /// Changes who is kept out, remembers it, and has it in force at once; returns what `change` does. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Where `change` fails, or it can't be remembered: everything is then as it was.
+    pub fn change_bans<T>(&self, change: impl FnOnce(&mut BanList) -> Result<T, InvalidBan>) -> Result<T, BansError> {
+        let mut book = BanBook::open(&self.data_directory)?;
+        let (changed, bans) = book.change(|list| change(list).map_err(BansError::from))?;
+        self.broker.set_bans(bans);
         Ok(changed)
     }
 

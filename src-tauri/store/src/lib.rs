@@ -4,6 +4,7 @@
 //! batches, and tells how far it is. Whoever reads has connections of their own, so that neither waits for the other.
 
 mod accounts;
+mod bans;
 mod beside;
 mod care;
 mod checkpoint;
@@ -33,6 +34,7 @@ mod writer;
 mod tests;
 
 pub use accounts::{AccountBook, AccountsError};
+pub use bans::{BanBook, BansError};
 pub use beside::{BesideError, Watch};
 pub use care::{Archive, CareError, ExportFormat, Imported, SqlValue};
 pub use directory::SetAside;
@@ -43,7 +45,7 @@ pub use history::{
 };
 pub use json::{JsonCondition, JsonPath, JsonPathError};
 pub use keeping::{Bounds, Forecast, Keep, Keeping, KeepingRule, Pruning, RuleForecast};
-pub use moment::parse_time;
+pub use moment::{parse_time, utc as write_time};
 pub use open::Kept;
 pub use options::{Durability, OnOverload, Options, UnknownDurability, UnknownOnOverload};
 pub use rules::{RuleBook, RulesError};

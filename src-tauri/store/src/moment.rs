@@ -11,7 +11,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// `2026-11-22T14:07:42Z`.
-pub(crate) fn utc(moment: Timestamp) -> String {
+pub fn utc(moment: Timestamp) -> String {
     let seconds = moment.micros().div_euclid(1_000_000);
     let (year, month, day) = civil(seconds.div_euclid(86_400));
     let second = seconds.rem_euclid(86_400);

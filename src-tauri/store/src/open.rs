@@ -14,7 +14,7 @@ use crate::error::{OpenError, is_damage};
 use crate::ledger::{self, Ledger};
 use crate::readers::Readers;
 use crate::schema::{self, Origin};
-use crate::{Durability, Options, accounts, moment, rules};
+use crate::{Durability, Options, accounts, bans, moment, rules};
 
 /// How long another program may hold a lock on the database before it counts as locked.
 const BUSY: Duration = Duration::from_secs(2);
@@ -74,7 +74,9 @@ pub(crate) fn open(options: &Options) -> Result<Database, OpenError> {
     if let Some(SetAside { file, .. }) = &set_aside
         && salvage(file, &directory.database()).is_none()
     {
-        tracing::warn!("the accounts and rules of the database that was set aside could not all be read: look at them");
+        tracing::warn!(
+            "accounts, rules and bans of the database that was set aside could not all be read: look at them"
+        );
     }
     directory.keep_reserve();
     Ok(Database {
@@ -87,12 +89,12 @@ pub(crate) fn open(options: &Options) -> Result<Database, OpenError> {
     })
 }
 
-/// Takes accounts and rules along from one file to another; `None` where some can't be read or written.
+/// Takes accounts, rules and bans along from one file to another; `None` where some can't be read or written.
 fn salvage(from: &Path, into: &Path) -> Option<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let into = Connection::open_with_flags(into, flags).ok()?;
-    let (accounts, rules) = (accounts::salvage(from, &into), rules::salvage(from, &into));
-    accounts.and(rules).map(drop)
+    let found = [accounts::salvage(from, &into), rules::salvage(from, &into), bans::salvage(from, &into)];
+    found.iter().all(Option::is_some).then_some(())
 }
 
 /// What is in the way of opening a file.

@@ -254,6 +254,17 @@ const MIGRATIONS: &[&str] = &["
     );
     -- The account that the client was last let in with.
     ALTER TABLE session ADD COLUMN user TEXT;
+", "
+    -- Who is kept out. `kind` is client, user or address; without `until_us` it is for good. In meta, `bans` counts the
+    -- changes, and `bans_next` is the number of the next one.
+    CREATE TABLE ban (
+        number INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        target TEXT NOT NULL,
+        since_us INTEGER NOT NULL,
+        until_us INTEGER,
+        note TEXT NOT NULL
+    );
 "];
 
 /// What a file that SQLite can open turns out to be.

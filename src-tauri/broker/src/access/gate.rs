@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 
 use super::guest::is_this_computer;
 use super::known_logins::KnownLogins;
-use super::{Access, Accounts, Guest, Identity, Rules};
+use super::{Access, Accounts, Bans, Guest, Identity, Rules};
 use crate::handshake::Refusal;
 use crate::{Account, PasswordHash, clock};
 
@@ -31,6 +31,7 @@ const QUOTED: usize = 64;
 
 pub(crate) struct Gate {
     rules: RwLock<Rules>,
+    bans: RwLock<Arc<Bans>>,
     known: KnownLogins,
     hashing: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -63,6 +64,7 @@ impl Gate {
         let cores = available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             rules: RwLock::new(Rules { access, accounts: Arc::new(Accounts::new(accounts)) }),
+            bans: RwLock::default(),
             known: KnownLogins::new(),
             hashing: Arc::new(Semaphore::new(cores)),
             waiting: AtomicUsize::new(0),
@@ -89,6 +91,15 @@ impl Gate {
         let before = std::mem::replace(&mut self.rules.write().accounts, accounts).len();
         self.known.forget_all();
         (before, now)
+    }
+
+    pub(crate) fn bans(&self) -> Arc<Bans> {
+        Arc::clone(&self.bans.read())
+    }
+
+    /// Takes other bans from here on; returns those from before.
+    pub(crate) fn set_bans(&self, bans: Bans) -> Arc<Bans> {
+        std::mem::replace(&mut *self.bans.write(), Arc::new(bans))
     }
 
     /// Who a client is, or why it is not let in. `pause` says how much longer the address has to wait: it is asked again

@@ -1,6 +1,7 @@
 //! Who may connect: by address, or with a password.
 
 mod account;
+mod bans;
 mod gate;
 mod guest;
 mod known_logins;
@@ -10,6 +11,7 @@ mod rules;
 use std::net::SocketAddr;
 
 pub use account::{Account, AccountName, InvalidAccountName};
+pub use bans::{Ban, BanList, BanNumber, BanTarget, InvalidBan, Network};
 pub use password::{InvalidPasswordHash, NoRandomness, PasswordHash};
 pub use rules::{
     Decided, Denial, Effect, Explanation, InvalidRuleFilter, Operation, Operations, Question, Rule, RuleFilter,
@@ -17,6 +19,7 @@ pub use rules::{
 };
 
 pub(crate) use account::Accounts;
+pub(crate) use bans::{Bans, Visitor};
 pub(crate) use gate::{Gate, NotLetIn};
 pub(crate) use guest::{Guest, Identity, Rules};
 pub(crate) use rules::{Decider, Denials, Denied, Report, RuleEngine, Verdicts, Who};

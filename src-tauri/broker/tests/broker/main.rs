@@ -1,6 +1,7 @@
 //! The broker as its clients see it, over pipes in memory, with virtual time.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should panic")]
 
+mod bans;
 mod delivery;
 mod handshake;
 mod lasting;

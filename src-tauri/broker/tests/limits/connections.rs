@@ -206,3 +206,19 @@ async fn of_two_devices_with_one_identifier_the_second_has_to_wait() {
     let _next = house.client(V5, "twin").await;
     connected.expect_disconnect(ReasonCode::SESSION_TAKEN_OVER).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_addresses_that_one_device_may_have_are_paused_together() {
+    let house = house_with(Limits { maximum_failed_connects: NonZeroU32::new(3), ..Limits::default() });
+    let from = |host: &str| house.peer_from(&format!("[{host}]:5"), 4096);
+    for host in ["2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:1:ffff::3"] {
+        // Only this computer may connect.
+        assert_eq!(from(host).connect(connect(V5, "c")).await.reason_code, ReasonCode::NOT_AUTHORIZED);
+    }
+    for (host, expected) in
+        [("2001:db8:0:1::4", ReasonCode::CONNECTION_RATE_EXCEEDED), ("2001:db8:0:2::1", ReasonCode::NOT_AUTHORIZED)]
+    {
+        assert_eq!(from(host).connect(connect(V5, "c")).await.reason_code, expected, "{host}");
+    }
+    assert_eq!(refusals(&house, "3 connects from 2001:db8:0:1::/64 failed").await, 1);
+}

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bad_input;
+mod bans;
 mod care;
 mod durability;
 mod faults;
