@@ -99,6 +99,8 @@ where
     let keep_alive = info.keep_alive;
     let expiry_interval = handshake::session_expiry_interval(&shared, &connect);
     let new_outbox = Arc::new(new_outbox(&shared, &client, expiry_interval));
+    // Whoever comes next is to see whose it is.
+    new_outbox.set_user(user.clone());
     let new_card = Arc::new(ClientCard::new(info.clone(), now.wall));
     let takeover = Close {
         kind: EventKind::Takeover,

@@ -16,7 +16,7 @@ use crate::handshake::{self, Refusal};
 use crate::shared::Shared;
 use crate::web_socket::FrameViolation;
 use crate::wire::{Turned, Wire, framing_violation};
-use crate::{ClientIdentifier, EventKind, clock};
+use crate::{Access, ClientIdentifier, EventKind, clock};
 
 /// Why a connection is not ready for MQTT.
 #[derive(Debug)]
@@ -303,6 +303,9 @@ async fn admit(
         }
         NotLetIn::Paused(rest) => paused(rest),
     })?;
+    if let Some(refusal) = of_another_account(shared, &client, &guest) {
+        return Err(blame(refusal));
+    }
     if let Some(refusal) = will_denied(shared, connect, &client, &guest) {
         return Err(Refused { refusal, blame: Blame::Known });
     }
@@ -349,6 +352,23 @@ fn banned(shared: &Shared, connect: &Connect, client: &str, address: SocketAddr)
     let ban = bans.of(visitor, clock::now().wall)?;
     bans.count_refused(ban, address);
     Some(Refusal { reason: ReasonCode::BANNED, detail: "the broker's owner keeps this client out".to_owned() })
+}
+
+/// Why a client is not let in under a client identifier whose session another account began: it would get what waits there,
+/// and turn out who is connected. A session of nobody's account is anybody's, so that passwords can be introduced; so is
+/// one of an account that there is no more. While nobody's password is checked, there is nothing to tell them apart by.
+fn of_another_account(shared: &Shared, client: &ClientIdentifier, guest: &Guest) -> Option<Refusal> {
+    let rules = shared.gate.rules();
+    if rules.access != Access::Password {
+        return None;
+    }
+    let (_, outbox) = shared.registry.find(client)?;
+    let owner = outbox.who().user?;
+    let is_another = guest.user().as_ref() != Some(&owner) && rules.accounts.find(&owner).is_some();
+    is_another.then(|| Refusal {
+        reason: ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
+        detail: "the Client Identifier is in use by another account".to_owned(),
+    })
 }
 
 /// Why a client is not let in with the Will Message that it wants, which the rules deny it (MQTT 5.0, 5.4.2 Authorization

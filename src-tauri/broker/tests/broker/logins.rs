@@ -93,6 +93,49 @@ async fn this_computer_needs_no_password_but_a_name_is_checked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_is_its_accounts_own_connected_or_away() {
+    let accounts = [account("tv", "secret"), account("lamp", "light")];
+    for version in [V5, V311] {
+        let house = house_of(&accounts);
+        let here = "127.0.0.1:50000";
+        let lasting = |user, password| {
+            let mut connect = Connect { clean_start: false, ..login(version, user, password) };
+            connect.properties.session_expiry_interval = (version == V5).then_some(1_000);
+            connect
+        };
+        let refused = ReasonCode::CLIENT_IDENTIFIER_NOT_VALID;
+        // A session that was begun without an account is whose password comes first.
+        let (guest, _) = try_from(&house, here, lasting(None, None)).await;
+        let (mut tv, reason) = try_from(&house, ELSEWHERE, lasting(Some("tv"), Some("secret"))).await;
+        assert_eq!(reason, ReasonCode::SUCCESS);
+        drop(guest);
+        for connected in [true, false] {
+            for (address, user, password) in [(ELSEWHERE, Some("lamp"), Some("light")), (here, None, None)] {
+                for clean_start in [false, true] {
+                    let (_, reason) =
+                        try_from(&house, address, Connect { clean_start, ..lasting(user, password) }).await;
+                    assert_eq!(reason, refused, "{user:?}, while tv is connected: {connected}");
+                }
+            }
+            if connected {
+                tv.expect_silence().await;
+                tv.disconnect().await;
+                tv = house.peer();
+            }
+        }
+        let event = house.journal.events(EventKind::Refused).pop().unwrap();
+        assert!(event.detail.contains("in use by another account"), "{}", event.detail);
+        let mut again = house.peer_from(ELSEWHERE, 4096);
+        assert!(again.connect(lasting(Some("tv"), Some("secret"))).await.session_present);
+        again.disconnect().await;
+        // Nobody is locked out by an account that there is no more.
+        house.broker.set_accounts(vec![account("lamp", "light")]);
+        let mut lamp = house.peer_from(ELSEWHERE, 4096);
+        assert!(lamp.connect(lasting(Some("lamp"), Some("light"))).await.session_present);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_there_has_to_go_when_the_account_changes() {
     let (tv, lamp) = (account("tv", "secret"), account("lamp", "light"));
     let others = [
