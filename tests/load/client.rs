@@ -1,24 +1,29 @@
 //! One of the generator's connections: buffers around a non-blocking socket.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::SocketAddr;
 
 use anyhow::{Context, bail, ensure};
+use bytes::BytesMut;
 use mio::net::TcpStream;
 use nightjar_mqtt::{
-    Packet, PacketIdentifier, ProtocolVersion, QoS, Subscribe, SubscribeProperties, Subscription, SubscriptionOptions,
-    TopicFilter,
+    Decoder, Packet, PacketIdentifier, ProtocolVersion, QoS, Subscribe, SubscribeProperties, Subscription,
+    SubscriptionOptions, TopicFilter,
 };
-use nightjar_tests::Peer;
+use nightjar_tests::connect;
 
 use crate::frame::{self, Frame};
+use crate::route::Route;
+use crate::stream::Stream;
 
 /// Filters in one SUBSCRIBE.
 const FILTERS_AT_ONCE: usize = 500;
 
+/// Bytes that are read at once while a client joins.
+const CHUNK: usize = 64 * 1024;
+
 #[derive(Debug)]
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    stream: Stream<TcpStream>,
     /// The start of a packet that has not come whole.
     rest: Vec<u8>,
     output: Vec<u8>,
@@ -30,31 +35,37 @@ pub(crate) struct Client {
 
 impl Client {
     /// Connects and subscribes, and waits for the answers.
-    pub(crate) fn connect(address: SocketAddr, name: &str, filters: &[String], qos: QoS) -> anyhow::Result<Self> {
-        let mut peer = Peer::join(address, ProtocolVersion::V311, name)?;
+    pub(crate) fn join(route: &Route, name: &str, filters: &[String], qos: QoS) -> anyhow::Result<Self> {
+        let mut joining = Joining::new(route.open()?);
+        match joining.ask(&Packet::Connect(Box::new(connect(ProtocolVersion::V311, name))))? {
+            Packet::ConnAck(answer) => {
+                ensure!(!answer.reason_code.is_error(), "CONNECT was refused: {}", answer.reason_code)
+            }
+            other => bail!("not a CONNACK: {other:?}"),
+        }
         for filters in filters.chunks(FILTERS_AT_ONCE) {
-            peer.send(&subscribe(filters, qos)?)?;
-            match peer.receive()? {
+            match joining.ask(&subscribe(filters, qos)?)? {
                 Packet::SubAck(answer) => {
                     ensure!(answer.reason_codes.iter().all(|reason| !reason.is_error()), "a subscription was refused")
                 }
                 other => bail!("not a SUBACK: {other:?}"),
             }
         }
-        let stream = peer.into_stream();
-        stream.set_nonblocking(true)?;
-        Ok(Self {
-            stream: TcpStream::from_std(stream),
-            rest: Vec::new(),
-            output: Vec::new(),
-            written: 0,
-            is_blocked: false,
-        })
+        let stream = joining.stream.with_socket(|socket| {
+            socket.set_nonblocking(true)?;
+            Ok(TcpStream::from_std(socket))
+        })?;
+        Ok(Self { stream, rest: joining.buffer.to_vec(), output: Vec::new(), written: 0, is_blocked: false })
+    }
+
+    /// For a poll, edge-triggered.
+    pub(crate) const fn socket(&mut self) -> &mut TcpStream {
+        self.stream.socket()
     }
 
     /// Bytes that wait for the socket.
-    pub(crate) const fn pending(&self) -> usize {
-        self.output.len() - self.written
+    pub(crate) fn pending(&self) -> usize {
+        self.output.len() - self.written + self.stream.pending()
     }
 
     /// Where packets are written; they leave with the next [`flush`](Self::flush).
@@ -68,13 +79,12 @@ impl Client {
 
     /// Gives the socket what it takes.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
-        while self.written < self.output.len() && !self.is_blocked {
+        while self.pending() > 0 && !self.is_blocked {
             match self.stream.write(&self.output[self.written..]) {
-                Ok(0) => bail!("the broker closed a connection"),
                 Ok(length) => self.written += length,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_blocked = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error).context("the broker closed a connection"),
+                Err(error) => return Err(error).context("a connection to the broker ended"),
             }
         }
         if self.written == self.output.len() {
@@ -97,21 +107,50 @@ impl Client {
             ensure!(start < chunk.len(), "the broker sent a packet of more than {} bytes", chunk.len());
             chunk[..start].copy_from_slice(&self.rest);
             match self.stream.read(&mut chunk[start..]) {
-                Ok(0) => bail!("the broker closed a connection"),
-                Ok(length) => {
-                    let end = start + length;
+                Ok(came) => {
+                    let end = start + came.length;
                     let consumed = consume(&chunk[..end], &mut self.output, &mut take)?;
                     self.rest.clear();
                     self.rest.extend_from_slice(&chunk[consumed..end]);
-                    // A read that leaves room has emptied the socket: asking again would only cost a system call.
-                    if end < chunk.len() && !is_closing {
+                    // A read that left room has emptied the socket: asking again would only cost a system call.
+                    if came.is_all && !is_closing {
                         return Ok(());
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error).context("the broker closed a connection"),
+                Err(error) => return Err(error).context("a connection to the broker ended"),
             }
+        }
+    }
+}
+
+/// A client that says one thing after the other, and waits.
+#[derive(Debug)]
+struct Joining<S> {
+    stream: Stream<S>,
+    decoder: Decoder,
+    buffer: BytesMut,
+}
+
+impl<S: Read + Write> Joining<S> {
+    fn new(stream: Stream<S>) -> Self {
+        let decoder = Decoder::for_version(ProtocolVersion::V311, usize::MAX);
+        Self { stream, decoder, buffer: BytesMut::new() }
+    }
+
+    /// The next packet after this one was sent.
+    fn ask(&mut self, packet: &Packet) -> anyhow::Result<Packet> {
+        let mut bytes = BytesMut::new();
+        packet.encode(ProtocolVersion::V311, &mut bytes)?;
+        self.stream.write_all(&bytes).context("the broker takes no more bytes")?;
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            if let Some(answer) = self.decoder.decode(&mut self.buffer)? {
+                return Ok(answer);
+            }
+            let came = self.stream.read(&mut chunk).context("the broker does not answer")?;
+            self.buffer.extend_from_slice(&chunk[..came.length]);
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::order::{Faults, Order};
 use crate::plan::Plan;
 use crate::publisher::Publisher;
 use crate::report::{Report, Usage};
+use crate::route::Route;
 
 /// What is still on its way after so long without any arrival is lost. A broker whose disk is behind may hold its
 /// publishers back for seconds without losing anything.
@@ -71,16 +72,17 @@ struct Generator<'a> {
 impl<'a> Generator<'a> {
     fn new(plan: &'a Plan) -> anyhow::Result<Self> {
         let poll = Poll::new()?;
+        let route = Route::of(plan)?;
         let qos = QoS::from_level(plan.qos).context("QoS")?;
         let register = |client: &mut Client, token: usize| {
             let interest = Interest::READABLE | Interest::WRITABLE;
-            poll.registry().register(&mut client.stream, Token(token), interest)
+            poll.registry().register(client.socket(), Token(token), interest)
         };
         let process = std::process::id();
         let subscribers = (0..plan.subscribers)
             .map(|index| {
                 let name = format!("load-{process}-subscriber-{index}");
-                let mut client = Client::connect(plan.address, &name, &plan.filters_of(index), qos)?;
+                let mut client = Client::join(&route, &name, &plan.filters_of(index), qos)?;
                 register(&mut client, plan.publishers + index)?;
                 Ok(Subscriber { client, order: Order::new(plan.publishers, plan.is_partial()) })
             })
@@ -88,7 +90,7 @@ impl<'a> Generator<'a> {
         let publishers = (0..plan.publishers)
             .map(|index| {
                 let name = format!("load-{process}-publisher-{index}");
-                let mut client = Client::connect(plan.address, &name, &[], qos)?;
+                let mut client = Client::join(&route, &name, &[], qos)?;
                 register(&mut client, index)?;
                 Publisher::new(plan, index, qos, client)
             })
@@ -142,6 +144,7 @@ impl<'a> Generator<'a> {
                 };
                 if event.is_writable() {
                     client.unblock();
+                    client.flush()?;
                 }
                 if event.is_readable() {
                     self.hear(event.token().0, event.is_read_closed(), &mut chunk)?;

@@ -15,8 +15,11 @@ mod order;
 mod plan;
 mod publisher;
 mod report;
+mod route;
 mod stamp;
 mod storm;
+mod stream;
+mod web_socket;
 
 use clap::{Parser, Subcommand};
 

@@ -1,10 +1,12 @@
 //! What load is put on a broker.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::ensure;
 use clap::{Args, ValueEnum};
+pub(crate) use nightjar_tests::client::Kind as Transport;
 
 use crate::stamp;
 
@@ -30,6 +32,13 @@ pub(crate) struct Plan {
     /// The broker
     #[arg(long, default_value = "127.0.0.1:1883")]
     pub(crate) address: SocketAddr,
+    /// What the broker speaks there, below MQTT
+    #[arg(long, value_enum, default_value = "tcp")]
+    pub(crate) transport: Transport,
+    /// The certificate authority to trust, as PEM, for `--transport tls` and `wss`: nightjar-server keeps its own in
+    /// certs/ca.pem of its data directory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) authority: Option<PathBuf>,
     #[arg(long, value_enum, default_value = "all")]
     pub(crate) pattern: Pattern,
     #[arg(long, default_value_t = 10)]
@@ -78,6 +87,10 @@ impl Plan {
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         ensure!(self.payload >= stamp::LENGTH, "--payload is at least {} bytes", stamp::LENGTH);
         ensure!(self.publishers > 0, "--publishers is at least 1");
+        ensure!(
+            self.transport.is_tls() == self.authority.is_some(),
+            "--transport tls and wss need --authority FILE, and the others have no use for it"
+        );
         match self.pattern {
             Pattern::All => {}
             Pattern::Pairs => {
@@ -210,7 +223,14 @@ mod tests {
 
     #[test]
     fn what_can_not_be_is_refused() {
-        for line in ["--payload 8", "--pattern pairs --subscribers 2", "--pattern wildcards", "--window 0"] {
+        for line in [
+            "--payload 8",
+            "--pattern pairs --subscribers 2",
+            "--pattern wildcards",
+            "--window 0",
+            "--transport wss",
+            "--transport websocket --authority ca.pem",
+        ] {
             assert!(plan(line).check().is_err(), "{line}");
         }
         assert_eq!(plan("--qos 2 --window 50").window(), 20);

@@ -173,8 +173,9 @@ impl Bench {
 
     fn measure(&self, cores: &Cores, contestant: Contestant, scenario: &Scenario, seconds: u64) -> anyhow::Result<Run> {
         let folder = self.folder()?;
-        let mut broker = cores.start(|| contestant.start(&self.server, folder.path()))?;
-        let run = scenario.measure(&broker, seconds).with_context(|| broker.stderr())?;
+        let (mut broker, place) =
+            cores.start(|| contestant.start(&self.server, folder.path(), scenario.transport()))?;
+        let run = scenario.measure(&broker, place, seconds).with_context(|| broker.stderr())?;
         broker.stop()?;
         Ok(run)
     }

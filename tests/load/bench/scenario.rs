@@ -1,20 +1,20 @@
 //! What is measured.
 
-use std::net::SocketAddr;
-
 use nightjar_tests::Broker;
+use nightjar_tests::client::Place;
 
 use super::contestant::Contestant;
 use super::run::{Metric, Run};
 use super::{connecting, retained};
 use crate::generator;
-use crate::plan::{Pattern, Plan};
+use crate::plan::{Pattern, Plan, Transport};
 
 /// Scenarios that share a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     Throughput,
     Payloads,
+    Listeners,
     Latency,
     Wildcards,
     Connections,
@@ -22,13 +22,21 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Throughput, Self::Payloads, Self::Latency, Self::Wildcards, Self::Connections, Self::Retained];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Throughput,
+        Self::Payloads,
+        Self::Listeners,
+        Self::Latency,
+        Self::Wildcards,
+        Self::Connections,
+        Self::Retained,
+    ];
 
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Throughput => "As many messages as the broker takes",
             Self::Payloads => "Larger payloads",
+            Self::Listeners => "Other listeners",
             Self::Latency => "Latency at a fixed rate",
             Self::Wildcards => "Many wildcard subscriptions",
             Self::Connections => "Connections",
@@ -40,7 +48,9 @@ impl Group {
     pub(crate) const fn columns(self) -> &'static [Metric] {
         use Metric::*;
         match self {
-            Self::Throughput | Self::Payloads => &[PerCpuSecond, PerSecond, Busy, Median, P99, P999, Memory],
+            Self::Throughput | Self::Payloads | Self::Listeners => {
+                &[PerCpuSecond, PerSecond, Busy, Median, P99, P999, Memory]
+            }
             Self::Latency => &[P99, Median, P999, AckMedian, AckP99, CpuPerMessage, Memory],
             Self::Wildcards => &[CpuPerMessage, PerSecond, Busy, P99, Memory],
             Self::Connections => &[PerCpuSecond, PerSecond, Busy, Median, P99, BytesPerConnection],
@@ -86,6 +96,7 @@ struct Traffic {
     payload: usize,
     rate: u64,
     filters: usize,
+    transport: Transport,
 }
 
 /// Fifty publish, fifty hear; the rest says how it differs.
@@ -99,9 +110,13 @@ const PAIRS: Traffic = Traffic {
     payload: 64,
     rate: 0,
     filters: 1000,
+    transport: Transport::Tcp,
 };
 const FAN_IN: Traffic = Traffic { pattern: Pattern::All, subscribers: 1, ..PAIRS };
 const FAN_OUT: Traffic = Traffic { pattern: Pattern::All, publishers: 1, subscribers: 500, ..PAIRS };
+const OVER_TLS: Traffic = Traffic { transport: Transport::Tls, ..PAIRS };
+const OVER_WEB_SOCKET: Traffic = Traffic { transport: Transport::WebSocket, ..PAIRS };
+const OVER_BOTH: Traffic = Traffic { transport: Transport::WebSocketTls, ..PAIRS };
 const INGEST: Traffic = Traffic { pattern: Pattern::All, subscribers: 0, ..PAIRS };
 const WILDCARDS: Traffic = Traffic { pattern: Pattern::Wildcards, publishers: 10, ..PAIRS };
 
@@ -122,6 +137,11 @@ impl Scenario {
             traffic(Throughput, true, "ingest QoS 1, no subscriber", Traffic { qos: 1, ..INGEST }),
             traffic(Payloads, false, "pairs QoS 0, 1 KiB", Traffic { payload: 1 << 10, ..PAIRS }),
             traffic(Payloads, true, "pairs QoS 0, 64 KiB", Traffic { payload: 64 << 10, window: 4, ..PAIRS }),
+            traffic(Listeners, true, "pairs QoS 0 over TLS", OVER_TLS),
+            traffic(Listeners, true, "pairs QoS 0 over WebSocket", OVER_WEB_SOCKET),
+            traffic(Listeners, false, "pairs QoS 0 over both", OVER_BOTH),
+            traffic(Listeners, false, "pairs QoS 1 over TLS", Traffic { qos: 1, ..OVER_TLS }),
+            traffic(Listeners, false, "pairs QoS 1 over WebSocket", Traffic { qos: 1, ..OVER_WEB_SOCKET }),
             traffic(Latency, true, "pairs QoS 0, 10,000/s", Traffic { rate: 10_000, ..PAIRS }),
             traffic(Latency, false, "pairs QoS 1, 10,000/s", Traffic { rate: 10_000, qos: 1, ..PAIRS }),
             traffic(Latency, true, "pairs QoS 1, 1,000/s", Traffic { rate: 1_000, qos: 1, ..PAIRS }),
@@ -154,23 +174,36 @@ impl Scenario {
         matches!(self.kind, Kind::Idle { .. })
     }
 
-    /// Whether there is something to measure: no broker has no subscriptions, and hears no QoS.
+    /// What the clients speak below MQTT.
+    pub(crate) const fn transport(&self) -> Transport {
+        match &self.kind {
+            Kind::Traffic(traffic) => traffic.transport,
+            Kind::Connecting { .. } | Kind::Idle { .. } | Kind::Retained { .. } => Transport::Tcp,
+        }
+    }
+
+    /// Whether there is something to measure: no broker has no subscriptions, hears no QoS, and knows nothing below
+    /// MQTT; rumqttd is measured over plain TCP only.
     pub(crate) fn is_for(&self, contestant: Contestant) -> bool {
-        contestant != Contestant::Floor
-            || match &self.kind {
+        let is_plain = self.transport() == Transport::Tcp;
+        match contestant {
+            Contestant::Floor => match &self.kind {
                 Kind::Traffic(traffic) => {
-                    traffic.pattern != Pattern::Wildcards && (traffic.qos == 0 || traffic.subscribers == 0)
+                    is_plain && traffic.pattern != Pattern::Wildcards && (traffic.qos == 0 || traffic.subscribers == 0)
                 }
                 Kind::Connecting { .. } => true,
                 Kind::Idle { .. } | Kind::Retained { .. } => false,
-            }
+            },
+            Contestant::Rumqttd => is_plain,
+            _ => true,
+        }
     }
 
-    /// Puts the load on a broker that has just started.
-    pub(crate) fn measure(&self, broker: &Broker, seconds: u64) -> anyhow::Result<Run> {
+    /// Puts the load on a broker that has just started, at the listener that it is for.
+    pub(crate) fn measure(&self, broker: &Broker, place: Place, seconds: u64) -> anyhow::Result<Run> {
         match &self.kind {
             Kind::Traffic(traffic) => {
-                let plan = traffic.plan(broker.address(), broker.process_id(), seconds);
+                let plan = traffic.plan(place, broker.process_id(), seconds);
                 Ok(Run::of(&generator::run(&plan)?))
             }
             Kind::Connecting { at_once } => connecting::rate(broker, *at_once, seconds),
@@ -181,9 +214,11 @@ impl Scenario {
 }
 
 impl Traffic {
-    fn plan(&self, address: SocketAddr, process: u32, seconds: u64) -> Plan {
+    fn plan(&self, place: Place, process: u32, seconds: u64) -> Plan {
         Plan {
-            address,
+            address: place.address,
+            transport: place.kind,
+            authority: place.kind.is_tls().then_some(place.authority),
             pattern: self.pattern,
             publishers: self.publishers,
             subscribers: self.subscribers,
@@ -213,7 +248,8 @@ mod tests {
         assert_eq!(names.len(), all.len());
         for scenario in &all {
             if let Kind::Traffic(traffic) = &scenario.kind {
-                traffic.plan(([127, 0, 0, 1], 1).into(), 1, 1).check().expect(scenario.name);
+                let place = Place { kind: traffic.transport, ..Place::plain(([127, 0, 0, 1], 1).into()) };
+                traffic.plan(place, 1, 1).check().expect(scenario.name);
             }
         }
     }

@@ -6,6 +6,7 @@ mod mosquitto;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use nightjar_mqtt::{ProtocolVersion, QoS};
 
 pub use driver::Driver;
@@ -35,11 +36,14 @@ impl std::fmt::Debug for Message {
 }
 
 /// What a listener speaks below MQTT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     Tcp,
     Tls,
+    #[value(name = "websocket")]
     WebSocket,
+    /// WebSocket over TLS
+    #[value(name = "wss")]
     WebSocketTls,
 }
 
