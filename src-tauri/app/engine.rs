@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nightjar_broker::{Access, Broker, Timestamp};
-use nightjar_server::{Server, Settings, StartError, StartOptions};
+use nightjar_broker::{Access, Broker, Scheme, Timestamp};
+use nightjar_server::{ListenerState, Overrides, Server, StartError, StartOptions};
 use nightjar_store::Store;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
@@ -79,7 +79,7 @@ impl Running {
         }
     }
 
-    pub const fn broker(&self) -> &Broker {
+    pub fn broker(&self) -> &Broker {
         self.server.broker()
     }
 
@@ -89,7 +89,7 @@ impl Running {
 
     /// An address of this computer at which the broker listens.
     pub fn local_address(&self) -> Option<SocketAddr> {
-        let listener = self.server.listeners().into_iter().find(|listener| listener.fault.is_none())?;
+        let listener = self.server.listeners().into_iter().find(is_plain)?;
         let ip = match listener.address.ip() {
             ip if !ip.is_unspecified() => ip,
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -101,20 +101,13 @@ impl Running {
     fn status(&self) -> wire::Running {
         let access = self.broker().access();
         let listeners = self.server.listeners();
-        let port = listeners.iter().find(|listener| listener.fault.is_none()).map_or(0, |found| found.address.port());
+        let port = listeners.iter().find(|listener| is_plain(listener)).map_or(0, |found| found.address.port());
         let mut addresses = match access {
             Access::ThisComputer => Vec::new(),
             Access::Password | Access::Anyone => self.server.addresses(),
         }
         .into_iter();
         let address = addresses.next().unwrap_or_else(|| Ipv4Addr::LOCALHOST.into());
-        let clients: Vec<IpAddr> = self
-            .broker()
-            .clients()
-            .into_iter()
-            .filter(|client| client.connected)
-            .map(|client| client.connection.address.ip().to_canonical())
-            .collect();
         wire::Running {
             access: match access {
                 Access::ThisComputer => wire::Access::ThisComputer,
@@ -124,10 +117,9 @@ impl Running {
             listeners: listeners
                 .into_iter()
                 .map(|listener| Listener {
-                    name: "MQTT".to_owned(),
+                    name: kind_name(listener.kind).to_owned(),
                     address: listener.address.to_string(),
-                    // There is one listener for each family of addresses.
-                    clients: count(clients.iter().filter(|ip| ip.is_ipv4() == listener.address.is_ipv4()).count()),
+                    clients: count(listener.clients),
                     fault: listener.fault,
                 })
                 .collect(),
@@ -141,6 +133,20 @@ impl Running {
             notices: self.server.notices().to_vec(),
             started_at: millis(self.started),
         }
+    }
+}
+
+/// Whether it takes MQTT over TCP, as the window itself speaks it.
+fn is_plain(listener: &ListenerState) -> bool {
+    listener.kind == Scheme::Tcp && listener.fault.is_none()
+}
+
+const fn kind_name(kind: Scheme) -> &'static str {
+    match kind {
+        Scheme::Tcp => "MQTT",
+        Scheme::Tls => "MQTT over TLS",
+        Scheme::WebSocket => "WebSocket",
+        Scheme::WebSocketTls => "WebSocket over TLS",
     }
 }
 
@@ -180,12 +186,8 @@ impl Engine {
     }
 
     async fn try_start(&self) -> Result<Running, StartError> {
-        let mut settings = Settings::load(self.data_directory())?;
-        if let Some(port) = self.launch.port {
-            settings.port = port;
-        }
-        let data_directory = self.data_directory().to_owned();
-        let options = StartOptions { data_directory, settings, listen: None, watched: true };
+        let overrides = Overrides { port: self.launch.port, ..Overrides::default() };
+        let options = StartOptions { overrides, watched: true, ..StartOptions::of(self.data_directory())? };
         Ok(Running::new(Server::start(options).await?))
     }
 

@@ -225,7 +225,7 @@ mod tests {
     use bytes::Bytes;
     use nightjar_broker::{ClientIdentifier, Journal, OwnMessage};
     use nightjar_mqtt::{QoS, TopicName};
-    use nightjar_server::{Settings, StartOptions};
+    use nightjar_server::{Overrides, StartOptions};
     use nightjar_store::Durability;
 
     use super::*;
@@ -243,9 +243,8 @@ mod tests {
 
     /// A server with ten messages on the topics a and b, in turn.
     async fn server(directory: &Path, durability: Durability) -> Server {
-        let settings = Settings { durability, ..Settings::default() };
-        let listen = Some(vec!["127.0.0.1:0".parse().unwrap()]);
-        let options = StartOptions { data_directory: directory.to_owned(), settings, listen, watched: true };
+        let overrides = Overrides { port: Some(0), durability: Some(durability), ..Overrides::default() };
+        let options = StartOptions { overrides, watched: true, ..StartOptions::of(directory).unwrap() };
         let server = Server::start(options).await.unwrap();
         let mut last = None;
         for n in 0..10 {

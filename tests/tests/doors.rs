@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use nightjar_tests::client::Kind;
 use nightjar_tests::{Broker, DEADLINE, Outcome, Record, program, run};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 const ALL: [&str; 6] = ["--listen-tls", "127.0.0.1:0", "--listen-ws", "127.0.0.1:0", "--listen-wss", "127.0.0.1:0"];
@@ -128,5 +132,79 @@ fn certificate_that_cannot_be_used_is_named_with_the_cure() -> anyhow::Result<()
     for words in ["ca-key.pem", "server.pem", "name the two that belong together"] {
         assert!(stderr.contains(words), "{words}: {stderr}");
     }
+    Ok(())
+}
+
+/// What `config check` says of a text, and its exit code.
+fn check(folder: &Path, text: &str) -> anyhow::Result<(String, Option<i32>)> {
+    let file = folder.join("nightjar.toml");
+    fs::write(&file, text)?;
+    let mut command = Command::new(program("nightjar-server"));
+    command.args(["config", "check"]).arg(&file).arg("--data-dir").arg(folder);
+    let Outcome { status, stdout, .. } = run(&mut command, &[], DEADLINE)?;
+    Ok((stdout, status.code()))
+}
+
+#[test]
+fn config_check_says_everything_that_is_wrong() -> anyhow::Result<()> {
+    let folder = TempDir::new()?;
+    let (said, code) = check(folder.path(), "port = 1884\n[[listener]]\nkind = \"tls\"\n")?;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("can be used"), "{said}");
+    assert!(
+        !folder.path().join("certs").exists() && !folder.path().join("nightjar.db").exists(),
+        "a look changes nothing"
+    );
+    let wrong = "port = 0\n[limits]\nmaximum-qos = 3\n[[listener]]\nkind = \"tcp\"\npath = \"/\"\n";
+    let (said, code) = check(folder.path(), wrong)?;
+    assert_eq!(code, Some(1), "{said}");
+    for words in ["line 1: port can't be 0", "line 3: maximum-qos can't be 3", "line 6: path says nothing"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(said.lines().count(), 3, "{said}");
+    let (said, code) = check(folder.path(), "a =\nb = 1\nc =\n")?;
+    assert_eq!((code, said.lines().count()), (Some(1), 2), "{said}");
+    let unusable = "[[listener]]\nkind = \"tls\"\ncertificate = \"no.pem\"\nkey = \"no.pem\"\n";
+    let (said, code) = check(folder.path(), unusable)?;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("no.pem can't be read") && said.contains("make it readable"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn hangup_reads_the_settings_again_and_a_wrong_file_changes_nothing() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    let file = data.path().join("settings.toml");
+    fs::write(&file, "")?;
+    let mut broker = Broker::nightjar(data.path(), &["--config", file.to_str().context("a path")?])?;
+    let first = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let mut stays = TcpStream::connect(broker.address())?;
+    let hang_up = |broker: &Broker| -> anyhow::Result<()> {
+        let process = i32::try_from(broker.process_id())?;
+        Ok(kill(Pid::from_raw(process), Signal::SIGHUP)?)
+    };
+    // Of another kind than the one that the command line wants, which takes the place of all of its kind.
+    let text = format!("[[listener]]\nkind = \"ws\"\naddress = \"127.0.0.1\"\nport = {}\n", first.port());
+    fs::write(&file, &text)?;
+    hang_up(&broker)?;
+    let end = Instant::now() + DEADLINE;
+    while TcpStream::connect(first).is_err() {
+        ensure!(Instant::now() < end, "the listener of the settings is not there: {}", broker.stderr());
+        thread::sleep(Duration::from_millis(10));
+    }
+    fs::write(&file, format!("{text}\nport = 1\n"))?;
+    hang_up(&broker)?;
+    let mut said = String::new();
+    while !said.contains("the settings from before hold") {
+        ensure!(Instant::now() < end, "a wrong file is not said: {said}");
+        said += &broker.stderr();
+    }
+    TcpStream::connect(first)?;
+    // Whoever was there before is there still.
+    stays.write_all(b"\x10\x0D\x00\x04MQTT\x04\x02\x00\x00\x00\x01z")?;
+    let mut connack = [0; 4];
+    stays.read_exact(&mut connack)?;
+    assert_eq!(connack, *b"\x20\x02\x00\x00");
+    assert!(broker.stop()?.success());
     Ok(())
 }

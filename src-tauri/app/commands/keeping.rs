@@ -46,8 +46,8 @@ mod tests {
     #[test]
     fn a_wrong_file_is_named_by_line_with_the_cure() {
         let problem = "port can't be 0: write a whole number from 1 to 65535".to_owned();
-        let fault =
-            not_remembered(SettingsError::Invalid { file: PathBuf::from("/d/nightjar.toml"), line: 3, problem });
+        let (file, others) = (PathBuf::from("/d/nightjar.toml"), Vec::new());
+        let fault = not_remembered(SettingsError::Invalid { file, line: 3, problem, others });
         assert_eq!(fault.what, "The rules were not changed");
         assert_eq!(fault.why, "/d/nightjar.toml, line 3: port can't be 0");
         assert_eq!(fault.action, "Write a whole number from 1 to 65535");

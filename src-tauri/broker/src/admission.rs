@@ -14,17 +14,24 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
+use crate::door::{Door, Place};
 
 #[derive(Debug)]
 pub(crate) struct Admission {
+    crowd: Mutex<Crowd>,
+}
+
+/// How many there may be.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bounds {
     in_all: usize,
     per_address: usize,
     silent: usize,
-    crowd: Mutex<Crowd>,
 }
 
 #[derive(Debug, Default)]
 struct Crowd {
+    bounds: Bounds,
     /// Those that have not said CONNECT yet, or were refused and are being told so, in the order in which they came.
     silent: BTreeMap<u64, Silent>,
     next: u64,
@@ -64,23 +71,26 @@ pub(crate) struct Ticket {
     /// Until the connection said CONNECT.
     crowded_out: Option<CancellationToken>,
     connected: bool,
+    /// At the listener that it came through.
+    place: Option<Place>,
 }
 
 /// Why there is no room for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
     InAll,
+    AtListener,
     FromAddress,
 }
 
 impl Admission {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self {
-            in_all: limits.maximum_connections,
-            per_address: limits.maximum_connections_per_address.map_or(usize::MAX, std::num::NonZeroUsize::get),
-            silent: limits.maximum_silent_connections.max(1),
-            crowd: Mutex::default(),
-        }
+        Self { crowd: Mutex::new(Crowd { bounds: Bounds::of(limits), ..Crowd::default() }) }
+    }
+
+    /// Keeps to other limits from here on; who is there already stays.
+    pub(crate) fn set_limits(&self, limits: &Limits) {
+        self.crowd.lock().bounds = Bounds::of(limits);
     }
 
     /// Gives a new connection its place. Where there are too many that are silent, the oldest of the address with most of
@@ -88,9 +98,9 @@ impl Admission {
     pub(crate) fn arrive(self: &Arc<Self>, address: SocketAddr) -> Ticket {
         let address = address.ip().to_canonical();
         let crowd = &mut *self.crowd.lock();
-        let crowded = if crowd.share_of(address).silent >= self.allowed_from(address) {
+        let crowded = if crowd.share_of(address).silent >= crowd.bounds.allowed_from(address) {
             crowd.silent.iter().find(|(_, silent)| silent.address == address).map(|(number, _)| *number)
-        } else if crowd.silent.len() >= self.silent {
+        } else if crowd.silent.len() >= crowd.bounds.silent {
             let most = crowd.by_address.values().map(|share| share.silent).max();
             let mut oldest_first = crowd.silent.iter();
             oldest_first
@@ -109,12 +119,8 @@ impl Admission {
         let crowded_out = CancellationToken::new();
         crowd.silent.insert(number, Silent { address, crowded_out: crowded_out.clone() });
         crowd.share(address, |share| share.silent += 1);
-        Ticket { admission: Arc::clone(self), address, number, crowded_out: Some(crowded_out), connected: false }
-    }
-
-    /// Every program on this computer has its address, which says nothing about who they are: it has no bound.
-    const fn allowed_from(&self, address: IpAddr) -> usize {
-        if address.is_loopback() { usize::MAX } else { self.per_address }
+        let admission = Arc::clone(self);
+        Ticket { admission, address, number, crowded_out: Some(crowded_out), connected: false, place: None }
     }
 
     /// Notes that a client was refused because there is no room, which is none of its fault.
@@ -125,6 +131,21 @@ impl Admission {
     /// What the lack of room did since this was last asked.
     pub(crate) fn take_lack_of_room(&self) -> LackOfRoom {
         std::mem::take(&mut self.crowd.lock().lack_of_room)
+    }
+}
+
+impl Bounds {
+    fn of(limits: &Limits) -> Self {
+        Self {
+            in_all: limits.maximum_connections,
+            per_address: limits.maximum_connections_per_address.map_or(usize::MAX, std::num::NonZeroUsize::get),
+            silent: limits.maximum_silent_connections.max(1),
+        }
+    }
+
+    /// Every program on this computer has its address, which says nothing about who they are: it has no bound.
+    const fn allowed_from(&self, address: IpAddr) -> usize {
+        if address.is_loopback() { usize::MAX } else { self.per_address }
     }
 }
 
@@ -149,14 +170,15 @@ impl Ticket {
     }
 
     /// The connection said CONNECT, and is a client from here on, where there is room for one.
-    pub(crate) fn connect(&mut self) -> Result<(), Full> {
+    pub(crate) fn connect(&mut self, door: &Door) -> Result<(), Full> {
         let crowd = &mut *self.admission.crowd.lock();
-        if crowd.connected >= self.admission.in_all {
+        if crowd.connected >= crowd.bounds.in_all {
             return Err(Full::InAll);
         }
-        if crowd.share_of(self.address).connected >= self.admission.allowed_from(self.address) {
+        if crowd.share_of(self.address).connected >= crowd.bounds.allowed_from(self.address) {
             return Err(Full::FromAddress);
         }
+        self.place = Some(door.take_place().ok_or(Full::AtListener)?);
         // A connection that was crowded out a moment ago has no place to exchange; it ends at once.
         if crowd.silent.remove(&self.number).is_some() {
             crowd.connected += 1;
@@ -188,6 +210,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
+    use crate::ListenerOptions;
 
     fn admission(in_all: usize, per_address: usize, silent: usize) -> Arc<Admission> {
         Arc::new(Admission::new(&Limits {
@@ -204,7 +227,8 @@ mod tests {
 
     fn connect(admission: &Arc<Admission>, address: &str) -> Result<Ticket, Full> {
         let mut ticket = arrive(admission, address);
-        ticket.connect().map(|()| ticket)
+        let door = Door::new(None, &ListenerOptions::default(), &Limits::default());
+        ticket.connect(&door).map(|()| ticket)
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! The broker as others hold it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use nightjar_mqtt::{PublishProperties, QoS, ReasonCode, TopicFilter, TopicName};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -17,12 +19,14 @@ use crate::access::{Bans, Gate, RuleEngine};
 use crate::client_card::{ClientInfo, SubscriptionState};
 use crate::connection;
 use crate::counters::Totals;
+use crate::door::Door;
+use crate::listener::Opened;
 use crate::session::Close;
 use crate::shared::Shared;
 use crate::{
-    Access, Account, BanList, ClientIdentifier, Denial, EventKind, Explanation, Journal, Limits, Message, Question,
-    Restored, RuleSet, Scheme, Sequence, Transport, WebSocketOptions, clock, entrance, housekeeping, listener,
-    restoring,
+    Access, Account, BanList, ClientIdentifier, Denial, EventKind, Explanation, Journal, Limits, ListenerNumber,
+    ListenerOptions, Message, Question, Restored, RuleSet, Scheme, Sequence, WebSocketOptions, clock, entrance,
+    housekeeping, listener, restoring,
 };
 
 /// How long connections have to end when the broker stops.
@@ -45,15 +49,49 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Broker {
     shared: Arc<Shared>,
-    listeners: Arc<Mutex<HashMap<SocketAddr, Listening>>>,
+    listeners: Arc<Listeners>,
+}
+
+#[derive(Debug, Default)]
+struct Listeners {
+    open: Mutex<BTreeMap<ListenerNumber, Accepting>>,
+    next: AtomicU64,
 }
 
 /// The task that accepts connections at an address.
 #[derive(Debug)]
-struct Listening {
-    scheme: Scheme,
+struct Accepting {
+    address: SocketAddr,
+    opened: watch::Sender<Arc<Opened>>,
     closing: CancellationToken,
-    accepting: JoinHandle<()>,
+    task: JoinHandle<()>,
+}
+
+/// A listener that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listening {
+    pub number: ListenerNumber,
+    pub scheme: Scheme,
+    /// As it is: with the port that was free, where 0 was asked for.
+    pub address: SocketAddr,
+    /// Clients that came through it and are connected.
+    pub connected: usize,
+}
+
+impl Accepting {
+    fn url(&self) -> String {
+        self.opened.borrow().transport.url(self.address)
+    }
+
+    fn seen(&self, number: ListenerNumber) -> Listening {
+        let opened = self.opened.borrow();
+        Listening {
+            number,
+            scheme: opened.transport.scheme(),
+            address: self.address,
+            connected: opened.door.connected(),
+        }
+    }
 }
 
 /// A message that the broker's owner publishes, without a connection.
@@ -96,35 +134,75 @@ impl Broker {
     /// # Errors
     /// Where the address can't be had: in use, not this machine's, or not allowed.
     pub fn listen(&self, address: SocketAddr) -> io::Result<SocketAddr> {
-        self.listen_over(Transport::default(), address)
+        Ok(self.open_listener(address, ListenerOptions::default())?.address)
     }
 
-    /// Accepts connections over any transport, as [`Self::listen`].
+    /// Accepts connections at an address, in any way; port 0 takes a free one. Any number of listeners come and go while
+    /// the broker runs, and none of them touches the connections of another.
     ///
     /// # Errors
     /// As [`Self::listen`].
-    pub fn listen_over(&self, transport: Transport, address: SocketAddr) -> io::Result<SocketAddr> {
+    pub fn open_listener(&self, address: SocketAddr, options: ListenerOptions) -> io::Result<Listening> {
         let listener = listener::bind(address)?;
         let address = listener.local_addr()?;
+        let number = ListenerNumber(self.listeners.next.fetch_add(1, Ordering::Relaxed));
+        let door = Door::new(Some(number), &options, &self.shared.limits());
+        self.shared.gate.set_access_at(number, options.access);
+        let (opened, receiver) = watch::channel(Arc::new(Opened::new(options, door)));
         let closing = CancellationToken::new();
-        let scheme = transport.scheme();
-        let accepting = listener::accept(Arc::clone(&self.shared), listener, transport, closing.clone());
-        let accepting = self.shared.tasks.spawn(accepting);
-        self.listeners.lock().insert(address, Listening { scheme, closing, accepting });
-        self.shared.record(EventKind::Broker, None, format!("listening on {}", scheme.url(address)));
-        Ok(address)
+        let task = listener::accept(Arc::clone(&self.shared), listener, receiver, closing.clone());
+        let task = self.shared.tasks.spawn(task);
+        let accepting = Accepting { address, opened, closing, task };
+        let (listening, url) = (accepting.seen(number), accepting.url());
+        self.listeners.open.lock().insert(number, accepting);
+        self.shared.record(EventKind::Broker, None, format!("listening on {url}"));
+        Ok(listening)
     }
 
-    /// Accepts no more connections at an address, which is free once this returns; the connections that are there go
-    /// on. `false` where nothing listened.
-    pub async fn close_listener(&self, address: SocketAddr) -> bool {
-        let listening = self.listeners.lock().remove(&address);
-        let Some(Listening { scheme, closing, accepting }) = listening else { return false };
-        closing.cancel();
-        // An error would mean that the task panicked: its socket is closed then, too.
-        let _ = accepting.await;
-        self.shared.record(EventKind::Broker, None, format!("no longer listening on {}", scheme.url(address)));
+    /// Takes the next connections of a listener in another way. Those that are there go on as they came, but for those
+    /// who may no longer connect: they are disconnected. `false` where there is no such listener.
+    pub fn change_listener(&self, number: ListenerNumber, options: ListenerOptions) -> bool {
+        let access_changed = {
+            let open = self.listeners.open.lock();
+            let Some(accepting) = open.get(&number) else { return false };
+            let door = accepting.opened.borrow().door.changed(&options, &self.shared.limits());
+            let access_changed = self.shared.gate.set_access_at(number, options.access);
+            accepting.opened.send_replace(Arc::new(Opened::new(options, door)));
+            self.shared.record(EventKind::Broker, None, format!("the listener at {} was changed", accepting.url()));
+            access_changed
+        };
+        if access_changed {
+            self.turn_out("who may connect through this listener was changed");
+        }
         true
+    }
+
+    /// Accepts no more connections at a listener, whose address is free once this returns; the connections that are there
+    /// go on, as long as they may be there without it. `false` where there is no such listener.
+    pub async fn close_listener(&self, number: ListenerNumber) -> bool {
+        let accepting = self.listeners.open.lock().remove(&number);
+        let Some(accepting) = accepting else { return false };
+        let url = accepting.url();
+        accepting.closing.cancel();
+        // An error would mean that the task panicked: its socket is closed then, too.
+        let _ = accepting.task.await;
+        self.shared.record(EventKind::Broker, None, format!("no longer listening on {url}"));
+        if self.shared.gate.set_access_at(number, None) {
+            self.turn_out("the listener was closed at which they might connect");
+        }
+        true
+    }
+
+    /// The listeners that are open, in the order in which they were opened.
+    pub fn listeners(&self) -> Vec<Listening> {
+        self.listeners.open.lock().iter().map(|(number, accepting)| accepting.seen(*number)).collect()
+    }
+
+    /// Keeps to other limits from here on. Clients that are connected keep those that they came on, and listeners with
+    /// terms of their own keep those.
+    pub fn set_limits(&self, limits: Limits) {
+        self.shared.set_limits(limits);
+        self.shared.record(EventKind::Broker, None, "the limits were changed".to_owned());
     }
 
     /// Serves a connection that somebody else accepted, or a pipe in memory.
@@ -133,7 +211,17 @@ impl Broker {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        entrance::serve(Arc::clone(&self.shared), reader, writer, address).await;
+        entrance::serve(Arc::clone(&self.shared), reader, writer, address, self.shared.open_door()).await;
+    }
+
+    /// The same, as a listener with these options would. What is below MQTT has to be done already.
+    pub async fn serve_on<R, W>(&self, reader: R, writer: W, address: SocketAddr, options: &ListenerOptions)
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let door = Arc::new(Door::new(None, options, &self.shared.limits()));
+        entrance::serve(Arc::clone(&self.shared), reader, writer, address, door).await;
     }
 
     /// Serves a WebSocket connection that somebody else accepted, from its HTTP request on.
@@ -141,8 +229,8 @@ impl Broker {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let ready = listener::upgrade(stream, options);
-        entrance::serve_once_ready(Arc::clone(&self.shared), ready, address).await;
+        let ready = async { Ok((listener::upgrade(stream, options).await?, None)) };
+        entrance::serve_once_ready(Arc::clone(&self.shared), ready, address, self.shared.open_door()).await;
     }
 
     pub fn access(&self) -> Access {
@@ -292,7 +380,7 @@ impl Broker {
     /// Ends every connection (MQTT 5 clients are told why), publishes the wills that are due, and waits until
     /// everything is handed to the journal. The journal's owner closes it after that.
     pub async fn stop(&self) {
-        self.listeners.lock().clear();
+        self.listeners.open.lock().clear();
         // In this order: a connection that takes its seat after the second looks whether the first has happened.
         self.shared.stopping.cancel();
         self.shared.registry.evict_where(|_| true, &connection::the_broker_stops());

@@ -22,6 +22,7 @@ use crate::client_card::ClientCard;
 use crate::clock::{self, Moment};
 use crate::counters::add;
 use crate::desk::{Desk, OnLoan};
+use crate::door::Door;
 use crate::handshake;
 use crate::outbox::{InJournal, Outbox};
 use crate::pace::Pace;
@@ -32,7 +33,7 @@ use crate::shared::{PublishBatch, Shared};
 use crate::subscribing::Request;
 use crate::turns::{self, Turns};
 use crate::wire::{Turned, Wire, framing_violation};
-use crate::{ClientIdentifier, EventKind, Message, Page, Progress, QueueUnreadable, Sequence};
+use crate::{ClientIdentifier, EventKind, Message, Page, Progress, QueueUnreadable, Sequence, Terms};
 
 /// The output buffer takes no more deliveries above this; they stay in the outbox, which is bounded.
 pub(crate) const OUTPUT_HIGH: usize = 64 << 10;
@@ -87,6 +88,7 @@ pub(crate) async fn open<R, W>(
     client: ClientIdentifier,
     assigned: bool,
     guest: Guest,
+    door: Arc<Door>,
 ) -> Box<Connection<R, W>>
 where
     R: AsyncRead + Unpin,
@@ -95,10 +97,11 @@ where
     let now = clock::now();
     let address = guest.address;
     let user = guest.user();
-    let info = handshake::connection_info(&shared, &connect, address);
+    let terms = &door.terms;
+    let info = handshake::connection_info(terms, &connect, address);
     let keep_alive = info.keep_alive;
-    let expiry_interval = handshake::session_expiry_interval(&shared, &connect);
-    let new_outbox = Arc::new(new_outbox(&shared, &client, expiry_interval));
+    let expiry_interval = handshake::session_expiry_interval(terms, &connect);
+    let new_outbox = Arc::new(new_outbox(&shared, terms, &client, expiry_interval));
     // Whoever comes next is to see whose it is.
     new_outbox.set_user(user.clone());
     let new_card = Arc::new(ClientCard::new(info.clone(), now.wall));
@@ -121,7 +124,7 @@ where
     seat.check_ban(&shared.gate.bans(), &client, connect.login.user_name.as_deref(), now.wall);
 
     let now = clock::now();
-    let link = handshake::link(&shared, &connect, now.steady);
+    let link = handshake::link(terms, &connect, now.steady);
     let mut actions = Vec::new();
     let resumable = match previous {
         // A session that ended with its connection does not go on either [MQTT-3.1.2-23].
@@ -169,12 +172,13 @@ where
     );
     shared.record(EventKind::Connected, Some(&client), detail);
 
-    let pace = Pace::new(&shared.limits, now.steady);
+    let pace = Pace::new(&terms.limits, now.steady);
     let mut connection = Box::new(Connection {
         progress: shared.journal.progress(),
         batch: PublishBatch::of(outbox.who()),
         readable: Verdicts::default(),
         shared,
+        terms: Arc::clone(terms),
         wire,
         session,
         outbox,
@@ -197,20 +201,20 @@ where
     });
     connection.desk.actions = actions;
     let assigned = assigned.then_some(&client);
-    let welcome = handshake::welcome(&connection.shared, &connect, assigned, session_present);
+    let welcome = handshake::welcome(&connection.terms, &connect, assigned, session_present);
     let _ = connection.wire.send(&Packet::ConnAck(Box::new(welcome)));
     connection
 }
 
 /// The queue of a session that is new: in the journal, where it outlives its connection.
-fn new_outbox(shared: &Shared, client: &ClientIdentifier, expiry_interval: u32) -> Outbox {
+fn new_outbox(shared: &Shared, terms: &Terms, client: &ClientIdentifier, expiry_interval: u32) -> Outbox {
     let session = if expiry_interval > 0 { shared.new_session() } else { None };
     match session {
         Some(session) => {
             let journal = InJournal { session, progress: shared.journal.progress() };
-            Outbox::in_journal(client.clone(), &shared.limits, journal)
+            Outbox::in_journal(client.clone(), &terms.limits, journal)
         }
-        None => Outbox::new(client.clone(), &shared.limits),
+        None => Outbox::new(client.clone(), &terms.limits),
     }
 }
 
@@ -232,6 +236,8 @@ async fn resume(at: Option<std::time::Instant>) {
 
 pub(crate) struct Connection<R, W> {
     pub(crate) shared: Arc<Shared>,
+    /// Those of the listener when the client came.
+    pub(crate) terms: Arc<Terms>,
     pub(crate) wire: Wire<R, W>,
     pub(crate) session: Session,
     pub(crate) outbox: Arc<Outbox>,
@@ -393,13 +399,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
 
     /// When to look at deadlines again. Packets move the Keep Alive's deadline without touching the timer.
     fn next_look(&self, now: Moment) -> Instant {
-        let latest = now.steady + LOOK_AROUND.min(self.shared.limits.stall_timeout);
+        let latest = now.steady + LOOK_AROUND.min(self.terms.limits.stall_timeout);
         self.session.link().deadline().map_or(latest, |deadline| deadline.min(latest)).into()
     }
 
     fn look_around(&mut self, now: Moment) -> Option<Close> {
-        if self.wire.unwritten() > 0 && now.steady - self.progressed >= self.shared.limits.stall_timeout {
-            let seconds = self.shared.limits.stall_timeout.as_secs();
+        if self.wire.unwritten() > 0 && now.steady - self.progressed >= self.terms.limits.stall_timeout {
+            let seconds = self.terms.limits.stall_timeout.as_secs();
             return Some(Close::by_broker(
                 ReasonCode::QUOTA_EXCEEDED,
                 format!("the client read nothing for {seconds} s while messages waited for it"),
@@ -535,7 +541,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         self.shared.record(close.kind, Some(&client), detail);
 
         // DISCONNECT may have asked for more than CONNECT got.
-        self.session.expiry_interval = self.shared.limits.session_expiry(self.session.expiry_interval);
+        self.session.expiry_interval = self.terms.limits.session_expiry(self.session.expiry_interval);
         let will = self.will.take().filter(|_| close.publish_will);
         let survives = self.session.expiry_interval > 0;
         let (will, delayed) = match will {

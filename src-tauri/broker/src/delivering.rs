@@ -159,11 +159,18 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         if !self.is_readable(&message.topic) {
             return self.withhold(outgoing);
         }
+        // A session that was on another listener before may have subscriptions that reach further.
+        let unmounted = self.terms.mount_point.as_ref().map(|mount_point| mount_point.unmounted(&message.topic));
+        let topic = match &unmounted {
+            None => &message.topic,
+            Some(Some(topic)) => topic,
+            Some(None) => return self.withhold(outgoing),
+        };
         let named = PublishView {
             dup: outgoing.dup,
             qos: delivery.qos,
             retain: delivery.retain,
-            topic: Some(&message.topic),
+            topic: Some(topic),
             packet_identifier: outgoing.packet_identifier,
             properties: message.properties.as_deref(),
             message_expiry_interval: outgoing.message_expiry_interval,
@@ -189,11 +196,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         if sent.is_ok() {
             add(&self.card.messages_out, 1);
         } else {
-            // As if the client had got it [MQTT-3.1.2-25].
-            if let Some(packet_identifier) = outgoing.packet_identifier {
-                self.session.forget_flight(packet_identifier);
-            }
-            self.drop_delivery(delivery, DropReason::TooLarge);
+            self.give_up(outgoing, DropReason::TooLarge);
         }
+    }
+
+    /// Drops a message that can't be sent, as if the client had got it [MQTT-3.1.2-25].
+    fn give_up(&mut self, outgoing: &Outgoing, reason: DropReason) {
+        if let Some(packet_identifier) = outgoing.packet_identifier {
+            self.session.forget_flight(packet_identifier);
+        }
+        self.drop_delivery(&outgoing.delivery, reason);
     }
 }

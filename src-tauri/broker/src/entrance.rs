@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use nightjar_mqtt::{Connect, Packet, ProtocolVersion, ReasonCode, Violation};
+use nightjar_mqtt::{Connect, Login, Packet, ProtocolVersion, ReasonCode, Violation};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
@@ -12,6 +12,7 @@ use crate::access::{Denied, Guest, NotLetIn, Operation, Visitor, Who};
 use crate::admission::{Full, Ticket};
 use crate::connection::{self, Connection};
 use crate::counters::add;
+use crate::door::Door;
 use crate::handshake::{self, Refusal};
 use crate::shared::Shared;
 use crate::web_socket::FrameViolation;
@@ -27,26 +28,21 @@ pub(crate) enum Unready {
     Failed(String),
 }
 
-/// Serves a connection until it ends.
-pub(crate) fn serve<R, W>(shared: Arc<Shared>, reader: R, writer: W, address: SocketAddr) -> impl Future<Output = ()>
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    stay(Box::pin(async move {
-        add(&shared.counters.sockets, 1);
-        let ticket = shared.admission.arrive(address);
-        let deadline = connect_deadline(&shared);
-        enter(shared, reader, writer, ticket, address, deadline).await
-    }))
+/// Where a connection comes from.
+pub(crate) struct Origin {
+    pub(crate) address: SocketAddr,
+    pub(crate) door: Arc<Door>,
+    /// The user's name, as a certificate that was checked has it.
+    pub(crate) certified: Option<String>,
 }
 
-/// Serves a connection once a handshake below MQTT is done, which counts as a part of connecting: it has its place among
-/// the silent ones from the beginning, and one time for all of it.
-pub(crate) fn serve_once_ready<R, W>(
+/// Serves a connection until it ends.
+pub(crate) fn serve<R, W>(
     shared: Arc<Shared>,
-    handshake: impl Future<Output = Result<(R, W), Unready>>,
+    reader: R,
+    writer: W,
     address: SocketAddr,
+    door: Arc<Door>,
 ) -> impl Future<Output = ()>
 where
     R: AsyncRead + Unpin,
@@ -55,37 +51,68 @@ where
     stay(Box::pin(async move {
         add(&shared.counters.sockets, 1);
         let ticket = shared.admission.arrive(address);
-        // A handshake costs more than a CONNECT: who is paused or banned does not get one.
-        let is_paused = shared.flapping.pause_of_address(address, clock::now().steady).is_some();
-        if is_paused || is_banned(&shared, address) {
-            return None;
-        }
-        let deadline = connect_deadline(&shared);
-        let crowded_out = ticket.crowded_out();
-        let ready = tokio::select! {
-            biased;
-            () = crowded_out.cancelled() => return None,
-            () = shared.stopping.cancelled() => return None,
-            ready = timeout_at(deadline, handshake) => ready,
-        };
-        let failure = match ready {
-            Ok(Ok((reader, writer))) => return enter(shared, reader, writer, ticket, address, deadline).await,
-            Ok(Err(Unready::Silent)) => return None,
-            Ok(Err(Unready::Failed(failure))) => failure,
-            Err(_) => {
-                let seconds = shared.limits.connect_timeout.as_secs();
-                format!("the handshake below MQTT was not done within {seconds} s")
-            }
-        };
-        add(&shared.counters.refused_connections, 1);
-        Blame::Address(EventKind::Refused, format!("from {address}: {failure}")).record(&shared, None, address);
-        None
+        let deadline = connect_deadline(&door);
+        enter(shared, reader, writer, ticket, Origin { address, door, certified: None }, deadline).await
     }))
 }
 
+/// Serves a connection once a handshake below MQTT is done, which may say who the user is.
+pub(crate) fn serve_once_ready<R, W>(
+    shared: Arc<Shared>,
+    handshake: impl Future<Output = Result<((R, W), Option<String>), Unready>>,
+    address: SocketAddr,
+    door: Arc<Door>,
+) -> impl Future<Output = ()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    stay(Box::pin(async move {
+        add(&shared.counters.sockets, 1);
+        let (((reader, writer), certified), ticket, deadline) = prepare(&shared, handshake, address, &door).await?;
+        enter(shared, reader, writer, ticket, Origin { address, door, certified }, deadline).await
+    }))
+}
+
+/// Does what comes before CONNECT, as a part of connecting: the connection has its place among the silent ones from the
+/// beginning, and there is one time for all of it.
+pub(crate) async fn prepare<T>(
+    shared: &Shared,
+    handshake: impl Future<Output = Result<T, Unready>>,
+    address: SocketAddr,
+    door: &Door,
+) -> Option<(T, Ticket, Instant)> {
+    let ticket = shared.admission.arrive(address);
+    // A handshake costs more than a CONNECT: who is paused or banned does not get one.
+    let is_paused = shared.flapping.pause_of_address(address, clock::now().steady).is_some();
+    if is_paused || is_banned(shared, address) {
+        return None;
+    }
+    let deadline = connect_deadline(door);
+    let crowded_out = ticket.crowded_out();
+    let ready = tokio::select! {
+        biased;
+        () = crowded_out.cancelled() => return None,
+        () = shared.stopping.cancelled() => return None,
+        ready = timeout_at(deadline, handshake) => ready,
+    };
+    let failure = match ready {
+        Ok(Ok(ready)) => return Some((ready, ticket, deadline)),
+        Ok(Err(Unready::Silent)) => return None,
+        Ok(Err(Unready::Failed(failure))) => failure,
+        Err(_) => {
+            let seconds = door.terms.limits.connect_timeout.as_secs();
+            format!("the handshake below MQTT was not done within {seconds} s")
+        }
+    };
+    add(&shared.counters.refused_connections, 1);
+    Blame::Address(EventKind::Refused, format!("from {address}: {failure}")).record(shared, None, address);
+    None
+}
+
 /// When a connection that begins now must have said CONNECT.
-fn connect_deadline(shared: &Shared) -> Instant {
-    (clock::now().steady + shared.limits.connect_timeout).into()
+fn connect_deadline(door: &Door) -> Instant {
+    (clock::now().steady + door.terms.limits.connect_timeout).into()
 }
 
 /// A client that was welcomed, and its place among the others.
@@ -108,17 +135,18 @@ async fn enter<R, W>(
     reader: R,
     writer: W,
     mut ticket: Ticket,
-    address: SocketAddr,
+    origin: Origin,
     deadline: Instant,
 ) -> Entered<R, W>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let wire = Wire::new(reader, writer, shared.limits.maximum_packet_size, Arc::clone(&shared.counters));
+    let maximum = origin.door.terms.limits.maximum_packet_size;
+    let wire = Wire::new(reader, writer, maximum, Arc::clone(&shared.counters));
     let Welcome { wire, connect, client, assigned, guest } =
-        receive(&shared, wire, &mut ticket, address, deadline).await?;
-    Some((connection::open(shared, wire, connect, client, assigned, guest).await, ticket))
+        receive(&shared, wire, &mut ticket, &origin, deadline).await?;
+    Some((connection::open(shared, wire, connect, client, assigned, guest, origin.door).await, ticket))
 }
 
 /// A client that is let in.
@@ -137,13 +165,15 @@ async fn receive<R, W>(
     shared: &Shared,
     mut wire: Wire<R, W>,
     ticket: &mut Ticket,
-    address: SocketAddr,
+    origin: &Origin,
     deadline: Instant,
 ) -> Option<Welcome<R, W>>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
+    let Origin { address, door, .. } = origin;
+    let address = *address;
     let crowded_out = ticket.crowded_out();
     let read = tokio::select! {
         biased;
@@ -153,7 +183,7 @@ where
     };
     let is_framing = matches!(read, Err(Unread::Framing(_)));
     let failure = match read {
-        Ok(connect) => {
+        Ok(mut connect) => {
             add(&shared.counters.connects, 1);
             wire.version = connect.version;
             wire.maximum_packet_size = connect.properties.maximum_packet_size.map_or(usize::MAX, |size| size as usize);
@@ -161,7 +191,7 @@ where
                 biased;
                 () = crowded_out.cancelled() => return None,
                 () = shared.stopping.cancelled() => return None,
-                admitted = admit(shared, &connect, ticket, address) => admitted,
+                admitted = admit(shared, &mut connect, ticket, origin) => admitted,
             };
             match admitted {
                 Ok((client, assigned, guest)) => return Some(Welcome { wire, connect, client, assigned, guest }),
@@ -194,7 +224,7 @@ where
         }
         Err(Unread::Late) => {
             let reason = ReasonCode::MAXIMUM_CONNECT_TIME;
-            let seconds = shared.limits.connect_timeout.as_secs();
+            let seconds = door.terms.limits.connect_timeout.as_secs();
             let detail = format!("from {address}: {reason}: no whole CONNECT came within {seconds} s [MQTT-3.1.4-1]");
             Failure { client: None, says: None, blame: Blame::Address(EventKind::Refused, detail) }
         }
@@ -273,11 +303,12 @@ impl Refused {
 /// Who is let in, and under which name.
 async fn admit(
     shared: &Shared,
-    connect: &Connect,
+    connect: &mut Connect,
     ticket: &mut Ticket,
-    address: SocketAddr,
+    origin: &Origin,
 ) -> Result<(ClientIdentifier, bool, Guest), Refused> {
-    let now = clock::now().steady;
+    let Origin { address, door, certified } = origin;
+    let (address, now) = (*address, clock::now().steady);
     let paused = |rest| Refused::paused(rest, "too many connects from this address failed");
     if let Some(rest) = shared.flapping.pause_of_address(address, now) {
         return Err(paused(rest));
@@ -287,12 +318,17 @@ async fn admit(
         Refused { refusal, blame: Blame::Address(EventKind::Refused, detail) }
     };
     let quota = |reason, detail: &str| Refusal { reason, detail: detail.to_owned() };
-    let (client, assigned) = handshake::admit(shared, connect, address).map_err(blame)?;
+    if let Some(name) = certified {
+        // What else it says about itself is not asked for.
+        connect.login = Login { user_name: Some(name.as_str().into()), password: None };
+    }
+    door.terms.mount_will(connect).map_err(blame)?;
+    let (client, assigned) = handshake::admit(shared, door, connect, address).map_err(blame)?;
     if let Some(refusal) = banned(shared, connect, &client, address) {
         return Err(Refused { refusal, blame: Blame::Known });
     }
     let pause = || shared.flapping.pause_of_address(address, clock::now().steady);
-    let guest = shared.gate.check(&connect.login, address, pause).await.map_err(|not| match not {
+    let guest = shared.gate.check(&connect.login, origin, pause).await.map_err(|not| match not {
         NotLetIn::Refused(refusal, detail) => {
             let detail = format!("from {address}: {}: {detail}", refusal.reason);
             Refused { refusal, blame: Blame::Address(EventKind::Refused, detail) }
@@ -317,14 +353,18 @@ async fn admit(
     {
         return Err(Refused::paused(rest, "another device is connected with the same client identifier"));
     }
-    if is_connected.is_none() && shared.registry.count().1 >= shared.limits.maximum_sessions {
+    if is_connected.is_none() && shared.registry.count().1 >= shared.limits().maximum_sessions {
         let refusal = quota(ReasonCode::QUOTA_EXCEEDED, "the broker has as many sessions as it allows");
         return Err(Refused { refusal, blame: Blame::Nobody });
     }
-    match ticket.connect() {
+    match ticket.connect(door) {
         Ok(()) => Ok((client, assigned, guest)),
         Err(Full::InAll) => {
             let refusal = quota(ReasonCode::SERVER_BUSY, "the broker has as many connections as it allows");
+            Err(Refused { refusal, blame: Blame::Nobody })
+        }
+        Err(Full::AtListener) => {
+            let refusal = quota(ReasonCode::SERVER_BUSY, "this listener has as many connections as it allows");
             Err(Refused { refusal, blame: Blame::Nobody })
         }
         Err(Full::FromAddress) => {

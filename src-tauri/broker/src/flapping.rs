@@ -1,5 +1,6 @@
 //! Who connects in vain again and again, and who takes the session of whom: both are told to wait.
 
+use std::hash::Hash;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -14,8 +15,8 @@ const TAKEOVERS_WITHIN: Duration = Duration::from_secs(300);
 
 #[derive(Debug)]
 pub(crate) struct Flapping {
-    addresses: Option<Mutex<Pauses<Network>>>,
-    clients: Option<Mutex<Pauses<ClientIdentifier>>>,
+    addresses: Mutex<Option<Pauses<Network>>>,
+    clients: Mutex<Option<Pauses<ClientIdentifier>>>,
 }
 
 /// A pause that is over.
@@ -27,28 +28,25 @@ pub(crate) struct Over {
 
 impl Flapping {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let rule = |faults: NonZeroU32, window| Rule {
-            faults: faults.get() as usize,
-            window,
-            first: limits.first_pause,
-            longest: limits.longest_pause,
-        };
-        Self {
-            addresses: limits
-                .maximum_failed_connects
-                .map(|faults| Mutex::new(Pauses::new(rule(faults, FAILURES_WITHIN)))),
-            clients: limits.maximum_takeovers.map(|faults| Mutex::new(Pauses::new(rule(faults, TAKEOVERS_WITHIN)))),
-        }
+        let (addresses, clients) = rules(limits);
+        Self { addresses: Mutex::new(addresses.map(Pauses::new)), clients: Mutex::new(clients.map(Pauses::new)) }
+    }
+
+    /// Keeps to other limits from here on. Where they are others, who is paused no longer is.
+    pub(crate) fn set_limits(&self, limits: &Limits) {
+        let (addresses, clients) = rules(limits);
+        follow(&mut self.addresses.lock(), addresses);
+        follow(&mut self.clients.lock(), clients);
     }
 
     /// How much longer an address is paused; the attempt is counted.
     pub(crate) fn pause_of_address(&self, address: SocketAddr, now: Instant) -> Option<Duration> {
-        self.addresses.as_ref()?.lock().refuse(&Network::of_household(address.ip()), now)
+        self.addresses.lock().as_mut()?.refuse(&Network::of_household(address.ip()), now)
     }
 
     /// How much longer a client identifier is paused; the attempt is counted.
     pub(crate) fn pause_of_client(&self, client: &ClientIdentifier, now: Instant) -> Option<Duration> {
-        self.clients.as_ref()?.lock().refuse(client, now)
+        self.clients.lock().as_mut()?.refuse(client, now)
     }
 
     /// Notes that a connect failed; says so where a pause begins.
@@ -58,7 +56,7 @@ impl Flapping {
             return None;
         }
         let address = Network::of_household(address.ip());
-        let Paused { faults, within, pause } = self.addresses.as_ref()?.lock().fault(&address, now)?;
+        let Paused { faults, within, pause } = self.addresses.lock().as_mut()?.fault(&address, now)?;
         Some(format!(
             "{faults} connects from {address} failed within {} s: more are refused for {} s",
             within.as_secs(),
@@ -68,7 +66,7 @@ impl Flapping {
 
     /// Notes that one connection took the session of another that was still there; says so where a pause begins.
     pub(crate) fn taken_over(&self, client: &ClientIdentifier, by: SocketAddr, now: Instant) -> Option<String> {
-        let Paused { faults, within, pause } = self.clients.as_ref()?.lock().fault(client, now)?;
+        let Paused { faults, within, pause } = self.clients.lock().as_mut()?.fault(client, now)?;
         Some(format!(
             "two devices use the same client identifier, or one does not see that it is connected: {faults} takeovers \
              within {} s, the last one from {by}. Who comes in the next {} s is refused while the other is connected. \
@@ -80,8 +78,8 @@ impl Flapping {
 
     /// The pauses that are over since this was last asked.
     pub(crate) fn settle(&self, now: Instant) -> Vec<Over> {
-        let addresses = self.addresses.as_ref().map(|pauses| pauses.lock().settle(now)).unwrap_or_default();
-        let clients = self.clients.as_ref().map(|pauses| pauses.lock().settle(now)).unwrap_or_default();
+        let addresses = self.addresses.lock().as_mut().map(|pauses| pauses.settle(now)).unwrap_or_default();
+        let clients = self.clients.lock().as_mut().map(|pauses| pauses.settle(now)).unwrap_or_default();
         let addresses = addresses.into_iter().map(|(address, refused)| Over {
             client: None,
             detail: format!("the pause of {address} is over: {}", refusals(refused)),
@@ -95,9 +93,29 @@ impl Flapping {
 
     /// Ends the pauses of addresses: the rules changed, and who failed may get in now.
     pub(crate) fn forgive_addresses(&self) {
-        if let Some(addresses) = &self.addresses {
-            addresses.lock().clear();
+        if let Some(addresses) = self.addresses.lock().as_mut() {
+            addresses.clear();
         }
+    }
+}
+
+/// When addresses and clients are paused.
+fn rules(limits: &Limits) -> (Option<Rule>, Option<Rule>) {
+    let rule = |faults: NonZeroU32, window| Rule {
+        faults: faults.get() as usize,
+        window,
+        first: limits.first_pause,
+        longest: limits.longest_pause,
+    };
+    (
+        limits.maximum_failed_connects.map(|faults| rule(faults, FAILURES_WITHIN)),
+        limits.maximum_takeovers.map(|faults| rule(faults, TAKEOVERS_WITHIN)),
+    )
+}
+
+fn follow<K: Clone + Eq + Hash>(pauses: &mut Option<Pauses<K>>, rule: Option<Rule>) {
+    if pauses.as_ref().map(Pauses::rule) != rule {
+        *pauses = rule.map(Pauses::new);
     }
 }
 

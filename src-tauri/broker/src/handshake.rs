@@ -4,12 +4,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 
 use bytestring::ByteString;
-use nightjar_mqtt::{ConnAck, ConnAckProperties, Connect, ProtocolVersion, ReasonCode};
+use nightjar_mqtt::{ConnAck, ConnAckProperties, Connect, ProtocolVersion, QoS, ReasonCode};
 
-use crate::ClientIdentifier;
 use crate::client_card::ConnectionInfo;
+use crate::door::Door;
 use crate::session::{Link, NEVER_EXPIRES};
 use crate::shared::Shared;
+use crate::{ClientIdentifier, Terms};
 
 /// Characters (MQTT 3.1, 3.1 CONNECT, Client Identifier).
 const LONGEST_IDENTIFIER_OF_31: usize = 23;
@@ -24,24 +25,29 @@ pub(crate) struct Refusal {
 /// The Client Identifier that a connection goes by, and whether the broker chose it.
 pub(crate) fn admit(
     shared: &Shared,
+    door: &Door,
     connect: &Connect,
     address: SocketAddr,
 ) -> Result<(ClientIdentifier, bool), Refusal> {
     let refuse = |reason, detail: &str| Err(Refusal { reason, detail: detail.to_owned() });
-    if !shared.gate.access().allows(address) {
+    let Terms { limits, .. } = &*door.terms;
+    if !shared.gate.access_at(door.listener).allows(address) {
         return refuse(ReasonCode::NOT_AUTHORIZED, "only programs on the broker's own computer may connect");
     }
     if connect.properties.authentication_method.is_some() {
         return refuse(ReasonCode::BAD_AUTHENTICATION_METHOD, "no enhanced authentication is set up [MQTT-4.12.0-1]");
     }
+    if let Some(refusal) = door.terms.objection(connect) {
+        return Err(refusal);
+    }
     if let Some(will) = &connect.will {
         if is_reserved(&will.topic) {
             return refuse(ReasonCode::NOT_AUTHORIZED, "the Will Topic begins with $SYS, which is the broker's own");
         }
-        if !shared.limits.allows_levels(&will.topic) {
+        if !limits.allows_levels(&will.topic) {
             return refuse(ReasonCode::TOPIC_NAME_INVALID, "the Will Topic has more levels than the broker allows");
         }
-        if will.topic.len() > shared.limits.maximum_topic_length {
+        if will.topic.len() > limits.maximum_topic_length {
             return refuse(ReasonCode::TOPIC_NAME_INVALID, "the Will Topic is longer than the broker allows");
         }
         if will.properties.payload_format_indicator == Some(true) && std::str::from_utf8(&will.payload).is_err() {
@@ -70,7 +76,7 @@ pub(crate) fn admit(
             ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
             "the Client Identifier is empty, but Clean Session is 0 [MQTT-3.1.3-8]",
         ),
-        ProtocolVersion::V311 | ProtocolVersion::V5 => Ok((assigned_identifier(), true)),
+        ProtocolVersion::V311 | ProtocolVersion::V5 => Ok((assigned_identifier(&door.terms.identifier_prefix), true)),
     }
 }
 
@@ -80,75 +86,79 @@ pub(crate) fn is_reserved(topic: &str) -> bool {
 }
 
 /// An identifier that nobody else has [MQTT-3.1.3-6].
-fn assigned_identifier() -> ClientIdentifier {
+fn assigned_identifier(prefix: &str) -> ClientIdentifier {
     // Each RandomState has keys of its own, so that hashing nothing gives a random number.
     let random = RandomState::new().hash_one(());
-    ClientIdentifier::new(&format!("auto-{random:016x}"))
+    ClientIdentifier::new(&format!("{prefix}{random:016x}"))
 }
 
 /// Seconds that the session outlives its connection: what the client wants, within the broker's limit.
-pub(crate) fn session_expiry_interval(shared: &Shared, connect: &Connect) -> u32 {
+pub(crate) fn session_expiry_interval(terms: &Terms, connect: &Connect) -> u32 {
     let wanted = match connect.version {
         ProtocolVersion::V5 => connect.properties.session_expiry_interval.unwrap_or(0),
         _ if connect.clean_start => 0,
         _ => NEVER_EXPIRES,
     };
-    shared.limits.session_expiry(wanted)
+    terms.limits.session_expiry(wanted)
 }
 
 /// Seconds of the Keep Alive that counts: the server's, where the client can be told [MQTT-3.1.2-21].
-fn keep_alive(shared: &Shared, connect: &Connect) -> u16 {
-    server_keep_alive(shared, connect).unwrap_or(connect.keep_alive)
+fn keep_alive(terms: &Terms, connect: &Connect) -> u16 {
+    server_keep_alive(terms, connect).unwrap_or(connect.keep_alive)
 }
 
-fn server_keep_alive(shared: &Shared, connect: &Connect) -> Option<u16> {
-    shared.limits.server_keep_alive(connect.keep_alive).filter(|_| connect.version == ProtocolVersion::V5)
+fn server_keep_alive(terms: &Terms, connect: &Connect) -> Option<u16> {
+    terms.limits.server_keep_alive(connect.keep_alive).filter(|_| connect.version == ProtocolVersion::V5)
 }
 
 /// What the session has to know of the new connection.
-pub(crate) fn link(shared: &Shared, connect: &Connect, now: std::time::Instant) -> Link {
-    let limits = &shared.limits;
+pub(crate) fn link(terms: &Terms, connect: &Connect, now: std::time::Instant) -> Link {
+    let limits = &terms.limits;
     let receive_maximum = connect.properties.receive_maximum.unwrap_or(u16::MAX).min(limits.maximum_inflight);
     Link::new(
         connect.version,
-        keep_alive(shared, connect),
+        keep_alive(terms, connect),
         receive_maximum,
         limits.receive_maximum,
         limits.topic_alias_maximum,
         now,
     )
     .with_topic_aliases(connect.properties.topic_alias_maximum.unwrap_or(0).min(limits.maximum_aliases_to_client))
+    .with_terms(terms.maximum_qos, terms.retain, terms.mount_point.clone())
     .with_problem_information(connect.properties.request_problem_information.unwrap_or(true))
 }
 
 /// What others may know of the new connection.
-pub(crate) fn connection_info(shared: &Shared, connect: &Connect, address: SocketAddr) -> ConnectionInfo {
+pub(crate) fn connection_info(terms: &Terms, connect: &Connect, address: SocketAddr) -> ConnectionInfo {
     ConnectionInfo {
         address,
         version: connect.version,
         user_name: connect.login.user_name.as_ref().map(ToString::to_string),
-        keep_alive: keep_alive(shared, connect),
+        keep_alive: keep_alive(terms, connect),
         clean_start: connect.clean_start,
-        session_expiry_interval: session_expiry_interval(shared, connect),
-        receive_maximum: connect.properties.receive_maximum.unwrap_or(u16::MAX).min(shared.limits.maximum_inflight),
+        session_expiry_interval: session_expiry_interval(terms, connect),
+        receive_maximum: connect.properties.receive_maximum.unwrap_or(u16::MAX).min(terms.limits.maximum_inflight),
         will: connect.will.clone(),
     }
 }
 
 /// The CONNACK that lets a client in.
 pub(crate) fn welcome(
-    shared: &Shared,
+    terms: &Terms,
     connect: &Connect,
     assigned: Option<&ClientIdentifier>,
     session_present: bool,
 ) -> ConnAck {
-    let limits = &shared.limits;
-    let session_expiry_interval = session_expiry_interval(shared, connect);
+    let limits = &terms.limits;
+    let session_expiry_interval = session_expiry_interval(terms, connect);
     let shortened = connect.properties.session_expiry_interval.is_some_and(|wanted| wanted != session_expiry_interval);
     let properties = ConnAckProperties {
         session_expiry_interval: shortened.then_some(session_expiry_interval),
-        server_keep_alive: server_keep_alive(shared, connect),
+        server_keep_alive: server_keep_alive(terms, connect),
         receive_maximum: Some(limits.receive_maximum),
+        // 2 is not said (MQTT 5.0, 3.2.2.3.4).
+        maximum_qos: Some(terms.maximum_qos).filter(|qos| *qos != QoS::ExactlyOnce),
+        retain_available: terms.retain,
         maximum_packet_size: u32::try_from(limits.maximum_packet_size).ok(),
         assigned_client_identifier: assigned.map(|client| ByteString::from(&**client)),
         topic_alias_maximum: Some(limits.topic_alias_maximum),

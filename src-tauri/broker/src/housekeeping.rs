@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
 
 use crate::EventKind;
 use crate::clock;
@@ -20,12 +20,9 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until the broker stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut report = interval(REPORT_EVERY);
-    report.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut announce = shared.limits.sys_interval.map(interval);
-    if let Some(announce) = &mut announce {
-        announce.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    }
+    let mut report = calm_interval(REPORT_EVERY);
+    let mut sys_interval = shared.limits().sys_interval;
+    let mut announce = sys_interval.map(calm_interval);
     let mut sys_topics = SysTopics::new(clock::now());
     let mut sweep = RetainedCursor::over_all();
     loop {
@@ -53,8 +50,21 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 shared.router.sweep_retained(&mut sweep, clock::now());
             }
             () = announcing => sys_topics.announce(&shared, clock::now()),
+            () = shared.limits_changed.notified() => {
+                let wanted = shared.limits().sys_interval;
+                if wanted != std::mem::replace(&mut sys_interval, wanted) {
+                    announce = wanted.map(calm_interval);
+                }
+            }
         }
     }
+}
+
+/// Ticks at once, and never faster to catch up.
+fn calm_interval(period: Duration) -> Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 async fn handle_due(shared: &Shared) {

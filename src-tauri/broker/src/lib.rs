@@ -20,6 +20,7 @@ mod counters;
 mod delivering;
 mod delivery;
 mod desk;
+mod door;
 mod drop_reason;
 mod entrance;
 mod event;
@@ -36,9 +37,11 @@ mod load_average;
 #[cfg(feature = "measuring")]
 pub mod measuring;
 mod message;
+mod mount_point;
 mod outbox;
 mod pace;
 mod pauses;
+mod proxy_protocol;
 mod queue_view;
 mod read_buffer;
 mod receiving;
@@ -53,6 +56,7 @@ mod share;
 mod shared;
 mod subscribing;
 mod sys_topics;
+mod terms;
 mod timestamp;
 mod tls;
 mod token_bucket;
@@ -65,11 +69,12 @@ pub use access::{
     InvalidAccountName, InvalidBan, InvalidPasswordHash, InvalidRuleFilter, Network, NoRandomness, Operation,
     Operations, PasswordHash, Question, Rule, RuleFilter, RuleNumber, RuleSet, RuleSetError, RuleSubject,
 };
-pub use broker::{Broker, Options, OwnMessage};
+pub use broker::{Broker, Listening, Options, OwnMessage};
 pub use client_card::{ClientInfo, ConnectionInfo, SubscriptionState};
 pub use client_identifier::ClientIdentifier;
 pub use clock::{Moment, now};
 pub use counters::Totals;
+pub use door::{ListenerNumber, ListenerOptions};
 pub use drop_reason::DropReason;
 pub use event::{Event, EventKind};
 pub use journal::{Forgetful, Journal, Progress, Record, Sequence};
@@ -77,8 +82,10 @@ pub use kept::{KeptQueue, KeptSession, Page, PageQuery, QueueUnreadable, QueuedM
 pub use limits::Limits;
 pub use listener::{Scheme, Transport};
 pub use message::Message;
+pub use mount_point::{InvalidMountPoint, MountPoint};
 pub use queue_view::{Purge, Purged, QueueEntry, QueueKey, QueueView};
 pub use session_record::{Place, Queued, SessionAbout, SessionAway, SessionNumber, SessionRecord, Source};
+pub use terms::Terms;
 pub use timestamp::Timestamp;
-pub use tls::{Tls, TlsError};
+pub use tls::{ClientAuthority, Tls, TlsError, TlsIdentity};
 pub use web_socket::WebSocketOptions;

@@ -1,20 +1,23 @@
 //! Addresses that accept connections, opened and closed while the broker runs.
 
-use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+use crate::ListenerOptions;
+use crate::door::Door;
 use crate::entrance::{self, Unready};
+use crate::proxy_protocol::{self, NoHeader, Source};
 use crate::shared::Shared;
-use crate::tls::Tls;
+use crate::tls::{self, Tls};
 use crate::web_socket::{self, Unopened, WebSocketOptions};
 
 /// Connections that the kernel holds until they are accepted.
@@ -35,13 +38,6 @@ pub struct Transport {
     pub web_socket: Option<WebSocketOptions>,
 }
 
-/// An address as a client would write it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Url {
-    pub(crate) scheme: Scheme,
-    pub(crate) address: SocketAddr,
-}
-
 /// One of the four kinds of listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
@@ -60,24 +56,25 @@ impl Transport {
             (Some(_), Some(_)) => Scheme::WebSocketTls,
         }
     }
-}
 
-impl Scheme {
-    /// An address as a client would write it, such as `wss://192.0.2.1:8084/mqtt`.
-    pub fn url(self, address: SocketAddr) -> impl fmt::Display {
-        Url { scheme: self, address }
+    /// An address of it as a client would write it.
+    pub(crate) fn url(&self, address: SocketAddr) -> String {
+        self.scheme().url(address, self.web_socket.as_ref().and_then(|options| options.path.as_deref()))
     }
 }
 
-impl fmt::Display for Url {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, path) = match self.scheme {
-            Scheme::Tcp => ("mqtt", ""),
-            Scheme::Tls => ("mqtts", ""),
-            Scheme::WebSocket => ("ws", "/mqtt"),
-            Scheme::WebSocketTls => ("wss", "/mqtt"),
+impl Scheme {
+    /// An address as a client would write it, such as `wss://192.0.2.1:8084/mqtt`; `path` is that of a WebSocket, where it
+    /// is another.
+    pub fn url(self, address: SocketAddr, path: Option<&str>) -> String {
+        let web_path = path.unwrap_or(web_socket::PATH);
+        let (scheme, path) = match self {
+            Self::Tcp => ("mqtt", ""),
+            Self::Tls => ("mqtts", ""),
+            Self::WebSocket => ("ws", web_path),
+            Self::WebSocketTls => ("wss", web_path),
         };
-        write!(formatter, "{scheme}://{}{path}", self.address)
+        format!("{scheme}://{address}{path}")
     }
 }
 
@@ -96,11 +93,27 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Accepts connections until `closing`; those that were accepted go on.
+/// What a listener that is open does with connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) transport: Transport,
+    pub(crate) proxies: Vec<IpAddr>,
+    pub(crate) door: Arc<Door>,
+}
+
+impl Opened {
+    pub(crate) fn new(options: ListenerOptions, door: Door) -> Self {
+        let ListenerOptions { transport, proxies, .. } = options;
+        Self { transport, proxies, door: Arc::new(door) }
+    }
+}
+
+/// Accepts connections until `closing`; those that were accepted go on. What it does with the next one is what `opened`
+/// says then.
 pub(crate) async fn accept(
     shared: Arc<Shared>,
     listener: TcpListener,
-    transport: Transport,
+    opened: watch::Receiver<Arc<Opened>>,
     closing: CancellationToken,
 ) {
     loop {
@@ -110,7 +123,14 @@ pub(crate) async fn accept(
             () = shared.stopping.cancelled() => return,
         };
         match accepted {
-            Ok((stream, address)) => serve(&shared, &transport, stream, address),
+            Ok((stream, address)) => {
+                let opened = Arc::clone(&opened.borrow());
+                if opened.proxies.is_empty() {
+                    serve(&shared, &opened, stream, address);
+                } else {
+                    shared.tasks.spawn(serve_behind_proxy(Arc::clone(&shared), opened, stream, address));
+                }
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -120,48 +140,89 @@ pub(crate) async fn accept(
 }
 
 /// Starts the task of a connection: one of another shape for each kind, so that plain TCP costs what it needs.
-fn serve(shared: &Arc<Shared>, transport: &Transport, stream: TcpStream, address: SocketAddr) {
+fn serve(shared: &Arc<Shared>, opened: &Opened, stream: TcpStream, address: SocketAddr) {
     // Output is gathered before it is written: waiting for more would only add latency.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
     let (tasks, shared) = (&shared.tasks, Arc::clone(shared));
-    match transport.clone() {
+    let door = Arc::clone(&opened.door);
+    match opened.transport.clone() {
         Transport { tls: None, web_socket: None } => {
             let (reader, writer) = stream.into_split();
-            tasks.spawn(entrance::serve(shared, reader, writer, address));
+            tasks.spawn(entrance::serve(shared, reader, writer, address, door));
         }
         Transport { tls: Some(tls), web_socket: None } => {
-            let ready = async move { Ok(tokio::io::split(secure(&tls, stream).await?)) };
-            tasks.spawn(entrance::serve_once_ready(shared, ready, address));
+            let ready = async move {
+                let (stream, certified) = secure(&tls, stream).await?;
+                Ok((tokio::io::split(stream), certified))
+            };
+            tasks.spawn(entrance::serve_once_ready(shared, ready, address, door));
         }
         Transport { tls: None, web_socket: Some(options) } => {
-            let ready = async move { upgrade(stream, &options).await };
-            tasks.spawn(entrance::serve_once_ready(shared, ready, address));
+            let ready = async move { Ok((upgrade(stream, &options).await?, None)) };
+            tasks.spawn(entrance::serve_once_ready(shared, ready, address, door));
         }
         Transport { tls: Some(tls), web_socket: Some(options) } => {
-            let ready = async move { upgrade(secure(&tls, stream).await?, &options).await };
-            tasks.spawn(entrance::serve_once_ready(shared, ready, address));
+            let ready = async move {
+                let (stream, certified) = secure(&tls, stream).await?;
+                Ok((upgrade(stream, &options).await?, certified))
+            };
+            tasks.spawn(entrance::serve_once_ready(shared, ready, address, door));
         }
     }
 }
 
-/// The TLS handshake.
-async fn secure(tls: &Tls, stream: TcpStream) -> Result<TlsStream<TcpStream>, Unready> {
+/// Serves a connection of a proxy as that of the client on whose behalf it is.
+async fn serve_behind_proxy(shared: Arc<Shared>, opened: Arc<Opened>, mut stream: TcpStream, proxy: SocketAddr) {
+    let header = async {
+        if !opened.proxies.contains(&proxy.ip().to_canonical()) {
+            let problem = "only the proxies in the listener's settings may connect here, and this is none of them";
+            return Err(Unready::Failed(problem.to_owned()));
+        }
+        match proxy_protocol::read(&mut stream).await {
+            Ok(source) => Ok(source),
+            Err(NoHeader::Silent) => Err(Unready::Silent),
+            Err(error) => Err(Unready::Failed(error.to_string())),
+        }
+    };
+    let Some((source, ticket, _)) = entrance::prepare(&shared, header, proxy, &opened.door).await else { return };
+    // From here on the client has a place of its own.
+    drop(ticket);
+    let address = match source {
+        // A program beside a proxy elsewhere is not on this computer.
+        Source::Client(client)
+            if client.ip().to_canonical().is_loopback() && !proxy.ip().to_canonical().is_loopback() =>
+        {
+            proxy
+        }
+        Source::Client(client) => client,
+        Source::Proxy => proxy,
+    };
+    serve(&shared, &opened, stream, address);
+}
+
+/// The TLS handshake, and the user's name where the client's certificate has it.
+async fn secure(tls: &Tls, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Option<String>), Unready> {
     let mut first = [0];
     // Somebody may only look whether the port is open.
     let first = match stream.peek(&mut first).await {
         Ok(1..) => first[0],
         Ok(0) | Err(_) => return Err(Unready::Silent),
     };
-    tls.acceptor().accept(stream).await.map_err(|error| {
+    let (acceptor, names_clients) = tls.acceptor();
+    let stream = acceptor.accept(stream).await.map_err(|error| {
         let hint = match first {
             TLS_HANDSHAKE => "",
             MQTT_CONNECT => "; it looks like MQTT without TLS: switch TLS on in the client, or take another port",
             _ => "; the client does not speak TLS",
         };
         Unready::Failed(format!("the TLS handshake failed: {error}{hint}"))
-    })
+    })?;
+    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).filter(|_| names_clients);
+    let name = certificate.map(tls::name_of).transpose();
+    let name = name.map_err(|nameless| Unready::Failed(nameless.to_string()))?;
+    Ok((stream, name))
 }
 
 type Halves<S> = (ReadHalf<web_socket::WebSocket<S>>, WriteHalf<web_socket::WebSocket<S>>);

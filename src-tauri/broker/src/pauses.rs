@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const REMEMBERED: usize = 10_000;
 
 /// When a pause begins, and how long it lasts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
     /// Faults within the window.
     pub(crate) faults: usize,
@@ -55,6 +55,10 @@ pub(crate) struct Paused {
 impl<K: Clone + Eq + Hash> Pauses<K> {
     pub(crate) fn new(rule: Rule) -> Self {
         Self { rule, culprits: HashMap::new() }
+    }
+
+    pub(crate) const fn rule(&self) -> Rule {
+        self.rule
     }
 
     /// How much longer the pause is, where there is one; the attempt is counted.

@@ -139,11 +139,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             let detail = "topics below $SYS are the broker's own (4.7.2)";
             return Some((DropReason::NotAuthorized, ReasonCode::NOT_AUTHORIZED, detail));
         }
-        if !self.shared.limits.allows_levels(&message.topic) {
+        if !self.terms.limits.allows_levels(&message.topic) {
             let detail = "the Topic Name has more levels than the broker allows";
             return Some((DropReason::TooManyLevels, ReasonCode::TOPIC_NAME_INVALID, detail));
         }
-        if message.topic.len() > self.shared.limits.maximum_topic_length {
+        if message.topic.len() > self.terms.limits.maximum_topic_length {
             let detail = "the Topic Name is longer than the broker allows";
             return Some((DropReason::TopicTooLong, ReasonCode::TOPIC_NAME_INVALID, detail));
         }

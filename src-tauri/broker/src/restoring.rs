@@ -45,10 +45,10 @@ fn restore_one(shared: &Shared, kept: KeptSession, now: Moment) {
     let mut queue = kept.queue;
     if was_connected {
         // It is not known how far it was sent, nor what was sent before it was kept.
-        queue.sent_below = queue.sent_below.max(queue.first + 2 * u64::from(shared.limits.maximum_inflight));
+        queue.sent_below = queue.sent_below.max(queue.first + 2 * u64::from(shared.limits().maximum_inflight));
         queue.next += UNCERTAIN;
     }
-    let outbox = Arc::new(Outbox::restored(client.clone(), &shared.limits, journal, queue));
+    let outbox = Arc::new(Outbox::restored(client.clone(), &shared.limits(), journal, queue));
     outbox.set_user(user.clone());
     let connection = ConnectionInfo {
         address,
@@ -57,7 +57,7 @@ fn restore_one(shared: &Shared, kept: KeptSession, now: Moment) {
         keep_alive: 0,
         clean_start: false,
         session_expiry_interval: expiry_interval,
-        receive_maximum: shared.limits.maximum_inflight,
+        receive_maximum: shared.limits().maximum_inflight,
         will: will.as_ref().map(|(_, will)| will.clone()),
     };
     let away_since = if was_connected { now.wall } else { since };

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::LocalKey;
 
 use nightjar_mqtt::{PublishProperties, QoS, Will};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,6 +17,7 @@ use crate::clock::{self, Moment};
 use crate::counters::{Counters, add};
 use crate::delivery::{Delivery, Entry};
 use crate::desk::{Lendable, OnLoan};
+use crate::door::Door;
 use crate::flapping::{Flapping, Over};
 use crate::outbox::Outbox;
 use crate::registry::{Ended, Registry};
@@ -25,11 +27,16 @@ use crate::session_record::SessionRecord;
 use crate::share::Share;
 use crate::turns::{self, Turns};
 use crate::{
-    ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, Message, Record, Sequence, SessionNumber,
+    ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, ListenerOptions, Message, Record, Sequence,
+    SessionNumber,
 };
 
 pub(crate) struct Shared {
-    pub(crate) limits: Limits,
+    limits: RwLock<Arc<Limits>>,
+    /// [`Self::limits`] are others.
+    pub(crate) limits_changed: Notify,
+    /// The door of connections that somebody else accepted.
+    open_door: RwLock<Arc<Door>>,
     pub(crate) gate: Gate,
     pub(crate) router: Router,
     pub(crate) registry: Registry,
@@ -136,7 +143,9 @@ impl Shared {
         Self {
             admission: Arc::new(Admission::new(&limits)),
             flapping: Flapping::new(&limits),
-            limits,
+            open_door: RwLock::new(Arc::new(open_door(&limits))),
+            limits: RwLock::new(Arc::new(limits)),
+            limits_changed: Notify::new(),
             gate,
             router: Router::default(),
             registry: Registry::default(),
@@ -149,6 +158,25 @@ impl Shared {
             tasks: TaskTracker::new(),
             started: clock::now(),
         }
+    }
+
+    /// The limits as they are now. A connection keeps to those of its listener's terms.
+    pub(crate) fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits.read())
+    }
+
+    /// Keeps to other limits from here on; who is connected keeps those that they came on.
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        self.admission.set_limits(&limits);
+        self.flapping.set_limits(&limits);
+        *self.open_door.write() = Arc::new(open_door(&limits));
+        *self.limits.write() = Arc::new(limits);
+        self.limits_changed.notify_one();
+    }
+
+    /// The door of connections that somebody else accepted.
+    pub(crate) fn open_door(&self) -> Arc<Door> {
+        Arc::clone(&self.open_door.read())
     }
 
     /// Routes a message and adds it to the batch's records; returns how many sessions it goes to. A message that the rules
@@ -198,8 +226,9 @@ impl Shared {
         let replaced = retained.of(&message.topic).map(|replaced| replaced.weight());
         let levels = if replaced.is_some() { 0 } else { retained.levels_to_add(&message.topic) };
         let grows = (message.weight() + levels * RetainedTree::LEVEL).saturating_sub(replaced.unwrap_or(0));
-        (replaced.is_some() || retained.len_of_clients() < self.limits.maximum_retained_messages)
-            && (grows == 0 || retained.footprint() + grows <= self.limits.maximum_retained_bytes)
+        let limits = self.limits.read();
+        (replaced.is_some() || retained.len_of_clients() < limits.maximum_retained_messages)
+            && (grows == 0 || retained.footprint() + grows <= limits.maximum_retained_bytes)
     }
 
     /// Hands the batch's records to the journal and wakes the subscribers; returns the sequence that covers it all.
@@ -460,6 +489,10 @@ impl Shared {
     }
 }
 
+fn open_door(limits: &Limits) -> Door {
+    Door::new(None, &ListenerOptions::default(), limits)
+}
+
 /// A sentence of an event, cut where it quotes too much: ten Topic Filters may be 640 KB.
 fn shortened(mut detail: String) -> String {
     const LONGEST: usize = 2_000;
@@ -479,7 +512,7 @@ pub(crate) fn drop_detail(reason: DropReason, count: u64, example: Option<&str>)
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Shared").field("limits", &self.limits).finish_non_exhaustive()
+        formatter.debug_struct("Shared").field("limits", &self.limits()).finish_non_exhaustive()
     }
 }
 

@@ -115,7 +115,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         identifier: Option<u32>,
         refusals: &mut Vec<Option<Refusal>>,
     ) -> Vec<(TopicFilter, SubscriptionState)> {
-        let limits = &self.shared.limits;
+        let limits = &self.terms.limits;
         let rules = (self.shared.router.rules_version() > 0).then(|| (self.shared.router.rules(), self.outbox.who()));
         let mut denied = Vec::new();
         let mut granted = Vec::with_capacity(part.len());

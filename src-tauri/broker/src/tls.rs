@@ -1,23 +1,61 @@
-//! What a TLS listener shows its clients: TLS 1.2 and 1.3 by rustls, with no older version and no weak suite.
+//! What a TLS listener shows its clients, and asks of them: TLS 1.2 and 1.3 by rustls, with no older version and no weak
+//! suite.
 
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
-use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{self, ServerConfig};
+use tokio_rustls::rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::{
+    NoServerSessionStorage, ProducesTickets, VerifierBuilderError, WebPkiClientVerifier,
+};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// A certificate with its key, for any number of listeners; cheap to clone. It can be replaced while they listen.
+/// A certificate with its key, and what is asked of clients, for any number of listeners; cheap to clone. All of it can be
+/// replaced while they listen.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    config: Arc<ServerConfig>,
-    shown: Arc<Shown>,
+    inner: Arc<Inner>,
 }
 
-/// Why a certificate and a key can't be shown.
+#[derive(Debug)]
+struct Inner {
+    ticketer: Arc<dyn ProducesTickets>,
+    shown: RwLock<Shown>,
+}
+
+#[derive(Clone, Debug)]
+struct Shown {
+    config: Arc<ServerConfig>,
+    /// A client's certificate says who it is.
+    names_clients: bool,
+}
+
+/// A certificate, those that lead to its authority, its key, and what is asked of clients.
+#[derive(Debug)]
+pub struct TlsIdentity {
+    pub chain: Vec<CertificateDer<'static>>,
+    pub key: PrivateKeyDer<'static>,
+    /// Without it, clients are not asked for a certificate.
+    pub clients: Option<ClientAuthority>,
+}
+
+/// Whose certificates clients show.
+#[derive(Debug)]
+pub struct ClientAuthority {
+    /// At least one.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// What was taken back; where there are any, a client's certificate has to be of an authority of one of them.
+    pub revoked: Vec<CertificateRevocationListDer<'static>>,
+    /// Without a certificate nobody gets through.
+    pub required: bool,
+    /// The common name of the certificate is the user's, and takes the place of a password.
+    pub names_clients: bool,
+}
+
+/// Why a certificate and a key can't be shown, or a client's not be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The key is another certificate's.
@@ -25,54 +63,99 @@ pub enum TlsError {
     Mismatch,
     #[error("{0}")]
     Unusable(rustls::Error),
+    /// A certificate of a client's authority is none.
+    #[error("the authority of the clients can't be used: {0}")]
+    Authority(String),
+    #[error("the revocation list can't be used: {0}")]
+    Revoked(String),
 }
 
-/// The certificate that new connections are shown.
-#[derive(Debug)]
-struct Shown(RwLock<Arc<CertifiedKey>>);
+/// Why a certificate says nobody's name.
+#[derive(Debug, thiserror::Error)]
+#[error("the client's certificate has no common name, or one that is no user name")]
+pub(crate) struct Nameless;
 
-impl ResolvesServerCert for Shown {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read()))
-    }
-}
+/// Characters of a common name (RFC 5280, A.1: ub-common-name).
+const LONGEST_NAME: usize = 64;
 
 impl Tls {
-    /// Takes a certificate, followed by those that lead to its authority, and its key.
+    /// Takes what is shown and asked for.
     ///
     /// # Errors
-    /// Where they can't be used, or not together.
-    pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, TlsError> {
-        let shown = Arc::new(Shown(RwLock::new(certified(chain, key)?)));
-        let provider = Arc::new(ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Unusable)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&shown) as _);
-        // A thousand devices that come back at once need not all do the costly part again.
-        config.ticketer = ring::Ticketer::new().map_err(TlsError::Unusable)?;
-        Ok(Self { config: Arc::new(config), shown })
+    /// Where certificate, key and authorities can't be used, or not together.
+    pub fn new(identity: TlsIdentity) -> Result<Self, TlsError> {
+        let ticketer = ring::Ticketer::new().map_err(TlsError::Unusable)?;
+        let shown = RwLock::new(shown(identity, &ticketer)?);
+        Ok(Self { inner: Arc::new(Inner { ticketer, shown }) })
     }
 
-    /// Shows another certificate from the next connection on.
+    /// Shows and asks for something else from the next connection on.
     ///
     /// # Errors
-    /// Where certificate and key can't be used, or not together; the old ones stay then.
-    pub fn replace(&self, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<(), TlsError> {
-        *self.shown.0.write() = certified(chain, key)?;
+    /// As [`Self::new`]; everything stays as it was then.
+    pub fn replace(&self, identity: TlsIdentity) -> Result<(), TlsError> {
+        let shown = shown(identity, &self.inner.ticketer)?;
+        *self.inner.shown.write() = shown;
         Ok(())
     }
 
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.config))
+    /// What the next connection needs, and whether a certificate says who the client is.
+    pub(crate) fn acceptor(&self) -> (TlsAcceptor, bool) {
+        let Shown { config, names_clients } = self.inner.shown.read().clone();
+        (TlsAcceptor::from(config), names_clients)
     }
 }
 
-fn certified(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Arc<CertifiedKey>, TlsError> {
-    let certified = CertifiedKey::from_der(chain, key, &ring::default_provider());
-    certified.map(Arc::new).map_err(|error| match error {
+fn shown(identity: TlsIdentity, ticketer: &Arc<dyn ProducesTickets>) -> Result<Shown, TlsError> {
+    let TlsIdentity { chain, key, clients } = identity;
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Unusable)?;
+    let names_clients = clients.as_ref().is_some_and(|clients| clients.names_clients);
+    let asks_clients = clients.is_some();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(ClientAuthority { authorities, revoked, required, .. }) => {
+            let mut roots = RootCertStore::empty();
+            for authority in authorities {
+                roots.add(authority).map_err(|error| TlsError::Authority(error.to_string()))?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .with_crls(revoked)
+                // The list of an authority in between is hardly ever at hand, and that of the last one says enough.
+                .only_check_end_entity_revocation()
+                // A list that is out of date may lack what was taken back since.
+                .enforce_revocation_expiration();
+            let verifier = if required { verifier } else { verifier.allow_unauthenticated() };
+            builder.with_client_cert_verifier(verifier.build().map_err(|error| match error {
+                VerifierBuilderError::InvalidCrl(error) => TlsError::Revoked(format!("{error:?}")),
+                error => TlsError::Authority(error.to_string()),
+            })?)
+        }
+    };
+    let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => TlsError::Mismatch,
         error => TlsError::Unusable(error),
-    })
+    })?;
+    if asks_clients {
+        // Who resumes a session shows no certificate again, which may be over or revoked by then.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    } else {
+        // A thousand devices that come back at once need not all do the costly part again.
+        config.ticketer = Arc::clone(ticketer);
+    }
+    Ok(Shown { config: Arc::new(config), names_clients })
+}
+
+/// The user's name in a certificate that was checked: the common name of its subject.
+pub(crate) fn name_of(certificate: &CertificateDer<'_>) -> Result<String, Nameless> {
+    let (_, certificate) = X509Certificate::from_der(certificate).map_err(|_| Nameless)?;
+    let mut names = certificate.subject().iter_common_name();
+    // One that has two would be two users.
+    let (Some(name), None) = (names.next(), names.next()) else { return Err(Nameless) };
+    let name = name.as_str().map_err(|_| Nameless)?;
+    let fits = !name.is_empty() && name.chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control);
+    if fits { Ok(name.to_owned()) } else { Err(Nameless) }
 }

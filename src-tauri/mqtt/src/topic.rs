@@ -91,6 +91,13 @@ impl TopicName {
         Self(ByteString::from(String::from(&*self.0)))
     }
 
+    /// What is behind a prefix of the name, without a copy; `None` where it begins otherwise, or where nothing is behind.
+    pub fn without_prefix(&self, prefix: &str) -> Option<Self> {
+        let rest = self.0.strip_prefix(prefix).filter(|rest| !rest.is_empty())?;
+        // A part of a Topic Name has no wildcard and no null character either.
+        Some(Self(self.0.slice_ref(rest)))
+    }
+
     /// Whether the topic belongs to the server (`$SYS/…`): no filter that starts with a wildcard matches it
     /// [MQTT-4.7.2-1].
     pub fn is_server_topic(&self) -> bool {

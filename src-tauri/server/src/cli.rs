@@ -15,9 +15,10 @@ use tracing_subscriber::EnvFilter;
 use crate::account_cli::{self, AccountCommand};
 use crate::ban_cli::{self, BanCommand};
 use crate::care_cli::{self, CareCommand};
+use crate::config_cli::{self, ConfigCommand};
 use crate::history_settings;
 use crate::rule_cli::{self, RuleCommand};
-use crate::{CertificateFiles, Server, Settings, StartOptions, default_data_directory};
+use crate::{CertificateFiles, ListenerState, Overrides, Server, SettingsFile, StartOptions, default_data_directory};
 
 /// An MQTT broker that keeps every message.
 #[derive(Debug, Parser)]
@@ -88,6 +89,31 @@ enum Command {
     /// Keep clients, users and addresses out, for a while or for good; also while a broker runs
     #[command(subcommand)]
     Ban(BanCommand),
+
+    /// Look at the settings without a broker
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+impl Arguments {
+    /// What holds whatever the settings say.
+    fn overrides(&self) -> Overrides {
+        let listen = [
+            (Scheme::Tcp, &self.listen),
+            (Scheme::Tls, &self.listen_tls),
+            (Scheme::WebSocket, &self.listen_ws),
+            (Scheme::WebSocketTls, &self.listen_wss),
+        ];
+        let certificate = self.tls_certificate.clone().zip(self.tls_key.clone());
+        Overrides {
+            access: self.allow_anonymous.then_some(Access::Anyone),
+            port: None,
+            durability: self.durability,
+            keep: self.keep,
+            listen: listen.iter().flat_map(|(kind, at)| at.iter().map(|address| (*kind, *address))).collect(),
+            certificate: certificate.map(|(certificate, key)| CertificateFiles { certificate, key }),
+        }
+    }
 }
 
 /// Runs the broker until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 where it could not start, 2 for a wrong
@@ -117,8 +143,8 @@ fn complain(error: &anyhow::Error) {
 }
 
 #[expect(clippy::print_stdout, reason = "whoever started the server waits for this line")]
-fn announce(scheme: Scheme, address: SocketAddr) {
-    println!("listening on {}", scheme.url(address));
+fn announce(url: &str) {
+    println!("listening on {url}");
 }
 
 fn run(mut arguments: Arguments) -> anyhow::Result<()> {
@@ -129,6 +155,7 @@ fn run(mut arguments: Arguments) -> anyhow::Result<()> {
             Command::Account(command) => account_cli::run(command, &data_directory),
             Command::Ban(command) => ban_cli::run(command, &data_directory),
             Command::Rule(command) => rule_cli::run(command, &data_directory),
+            Command::Config(command) => config_cli::run(command, arguments.config, &data_directory),
         };
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -139,51 +166,62 @@ fn run(mut arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
-    let data_directory = arguments.data_dir.unwrap_or_else(default_data_directory);
-    let mut settings = match arguments.config {
+    let data_directory = arguments.data_dir.clone().unwrap_or_else(default_data_directory);
+    let file = match &arguments.config {
         Some(file) if !file.exists() => anyhow::bail!("the settings file {} does not exist", file.display()),
-        Some(file) => Settings::load_file(&file)?,
-        None => Settings::load(&data_directory)?,
+        Some(file) => SettingsFile::at(file),
+        None => SettingsFile::of(&data_directory),
     };
-    if arguments.allow_anonymous {
-        settings.access = Access::Anyone;
-    }
-    if let Some(durability) = arguments.durability {
-        settings.durability = durability;
-    }
-    if let Some(keep) = arguments.keep {
-        settings.history.keeping.otherwise = keep;
-    }
-    for (wanted, listen) in [
-        (arguments.listen_tls, &mut settings.doors.tls),
-        (arguments.listen_ws, &mut settings.doors.web_socket),
-        (arguments.listen_wss, &mut settings.doors.web_socket_tls),
-    ] {
-        if !wanted.is_empty() {
-            *listen = wanted;
-        }
-    }
-    if let (Some(certificate), Some(key)) = (arguments.tls_certificate, arguments.tls_key) {
-        settings.doors.certificate = Some(CertificateFiles { certificate, key });
-    }
-    let listen = (!arguments.listen.is_empty()).then_some(arguments.listen);
+    let overrides = arguments.overrides();
     let stop_asked = stop_signal()?;
-    let server = Server::start(StartOptions { data_directory, settings, listen, watched: false }).await?;
-    for listener in server.listeners() {
-        match listener.fault {
-            None => announce(Scheme::Tcp, listener.address),
-            Some(fault) => tracing::warn!(address = %listener.address, "not listening: {fault}"),
+    let reload_asked = reload_signal()?;
+    let options = StartOptions { overrides, ..StartOptions::with(&data_directory, file)? };
+    let server = Server::start(options).await?;
+    for ListenerState { address, url, fault, .. } in server.listeners() {
+        match fault {
+            None => announce(&url),
+            Some(fault) => tracing::warn!(%address, "not listening: {fault}"),
         }
-    }
-    for door in server.doors() {
-        announce(door.scheme, door.address);
     }
     for notice in server.notices() {
         tracing::warn!("{notice}");
     }
-    stop_asked.await;
+    tokio::select! {
+        () = stop_asked => {}
+        () = reload(&server, reload_asked) => {}
+    }
     server.stop().await;
     Ok(())
+}
+
+/// Puts the settings in force again whenever somebody asks for it; for ever.
+async fn reload(server: &Server, mut asked: impl AsyncFnMut()) {
+    loop {
+        asked().await;
+        match server.reload().await {
+            Ok(changed) if changed.is_empty() => tracing::info!("the settings are as they were"),
+            Ok(_) => {}
+            Err(error) => tracing::error!("the settings from before hold: {error}"),
+        }
+    }
+}
+
+/// Waits for SIGHUP, with which a service is told to read its settings again.
+#[cfg(unix)]
+fn reload_signal() -> anyhow::Result<impl AsyncFnMut()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup()).context("SIGHUP can't be waited for")?;
+    Ok(async move || {
+        if hangup.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+/// There is no such signal: a save of the file leads to the same.
+#[cfg(not(unix))]
+fn reload_signal() -> anyhow::Result<impl AsyncFnMut()> {
+    Ok(async || std::future::pending::<()>().await)
 }
 
 /// Ends when somebody asks the process to stop. Listens from the call on, not only once it is awaited.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nightjar_store::OpenError;
 
@@ -15,11 +15,52 @@ pub enum SettingsError {
     Unreadable { file: PathBuf, source: io::Error },
     #[error("{} can't be written ({source}): make it and its directory writable for you", file.display())]
     Unwritable { file: PathBuf, source: io::Error },
-    #[error("{}, line {line}: {problem}", file.display())]
-    Invalid { file: PathBuf, line: usize, problem: String },
+    #[error("{}, line {line}{}: {problem}", file.display(), and_more(others.len()))]
+    Invalid {
+        file: PathBuf,
+        /// The first that is wrong.
+        line: usize,
+        problem: String,
+        /// Whatever else is wrong, in order.
+        others: Vec<WrongLine>,
+    },
     /// A change was asked for that would make the file a wrong one.
     #[error("{problem}")]
     Refused { problem: String },
+}
+
+/// A line of the file, 1 first, and what is wrong with it; the cure is behind the last colon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongLine {
+    pub line: usize,
+    pub problem: String,
+}
+
+impl SettingsError {
+    pub(crate) fn invalid(file: &Path, lines: impl IntoIterator<Item = WrongLine>) -> Self {
+        let mut lines = lines.into_iter();
+        let WrongLine { line, problem } = lines.next().unwrap_or(WrongLine { line: 1, problem: String::new() });
+        Self::Invalid { file: file.to_owned(), line, problem, others: lines.collect() }
+    }
+
+    /// Everything that is wrong with the file's lines.
+    pub fn wrong_lines(&self) -> Vec<WrongLine> {
+        match self {
+            Self::Invalid { line, problem, others, .. } => {
+                let first = WrongLine { line: *line, problem: problem.clone() };
+                std::iter::once(first).chain(others.iter().cloned()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn and_more(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        1 => " (and another)".to_owned(),
+        others => format!(" (and {others} others)"),
+    }
 }
 
 /// Why the broker does not run.
@@ -72,8 +113,9 @@ impl StartError {
             Self::Journal(error) => cure(&error.to_string()).unwrap_or("Try again").to_owned(),
             Self::Certificate(error) => cure(&error.to_string()).unwrap_or("Take another certificate").to_owned(),
             Self::Listen { address, source } => match source.kind() {
-                io::ErrorKind::AddrNotAvailable => "Choose another address with --listen".to_owned(),
-                _ => format!("Stop that program, or choose another port than {} with --listen", address.port()),
+                io::ErrorKind::AddrNotAvailable => "Choose another address".to_owned(),
+                io::ErrorKind::PermissionDenied => "Choose a port above 1024".to_owned(),
+                _ => format!("Stop that program, or choose another port than {}", address.port()),
             },
         }
     }

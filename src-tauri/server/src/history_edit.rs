@@ -156,7 +156,7 @@ mod tests {
     use nightjar_mqtt::TopicFilter;
 
     use super::*;
-    use crate::{Settings, SettingsError};
+    use crate::{Settings, SettingsError, SettingsFile};
 
     const DAY: Duration = Duration::from_secs(86_400);
     const WRITTEN: &str = "\
@@ -193,7 +193,7 @@ theme = \"dark\"
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("nightjar.toml");
         std::fs::write(&file, text).unwrap();
-        Settings::remember_keeping(directory.path(), keeping)?;
+        Settings::remember_keeping(&SettingsFile::of(directory.path()), keeping)?;
         assert_eq!(Settings::load(directory.path())?.history.keeping, *keeping);
         Ok(std::fs::read_to_string(file).unwrap())
     }

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use nightjar_mqtt::TopicFilter;
 use nightjar_store::{Bounds, Keep, Keeping, KeepingRule, OnOverload};
-use serde::Deserialize;
-use toml::{Spanned, Value};
+use toml::Value;
 
-use crate::limit_settings::Fault;
 use crate::quantity::Kind;
+use crate::settings_reader::Section;
 
 /// What the journal keeps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,75 +18,55 @@ pub struct HistorySettings {
     pub on_overload: OnOverload,
 }
 
-/// `[history]` as it stands in the file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct HistoryTable {
-    keep: Option<Spanned<Value>>,
-    messages: Option<Spanned<Value>>,
-    bytes: Option<Spanned<Value>>,
-    file: Option<Spanned<Value>>,
-    events: Option<Spanned<Value>>,
-    on_overload: Option<Spanned<Value>>,
-    rules: Vec<RuleTable>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RuleTable {
-    filter: Spanned<String>,
-    keep: Option<Spanned<Value>>,
-    messages: Option<Spanned<Value>>,
-    bytes: Option<Spanned<Value>>,
-}
-
 /// What stands for no bound.
 pub(crate) const FOR_EVER: &str = "for ever";
 pub(crate) const UNLIMITED: &str = "unlimited";
 /// What stands for keeping nothing.
 pub(crate) const NOTHING: &str = "nothing";
 
-pub(crate) fn read(table: HistoryTable) -> Result<HistorySettings, Fault> {
+/// Reads `[history]`.
+pub(crate) fn read(mut section: Section<'_>) -> HistorySettings {
     let defaults = Keeping::default();
     let otherwise = match defaults.otherwise {
         Keep::Within(bounds) => bounds.age,
         Keep::Nothing => None,
     };
-    let otherwise = keep(&table.keep, &table.messages, &table.bytes, otherwise)?;
-    let file = match &table.file {
-        None => defaults.file,
-        Some(value) => size("file", value)?,
-    };
-    let events = match &table.events {
-        None => defaults.events,
-        Some(value) => Bounds { age: age("events", value, "")?, ..defaults.events },
-    };
-    let on_overload = match &table.on_overload {
-        None => OnOverload::default(),
-        Some(value) => value.get_ref().as_str().and_then(|name| name.parse().ok()).ok_or_else(|| {
-            let (slow, skip) = (OnOverload::SlowPublishers.name(), OnOverload::SkipHistory.name());
-            fault(value, format!("on-overload can't be {}: write {slow:?} or {skip:?}", value.get_ref()))
-        })?,
-    };
-    let rules = table.rules.iter().map(rule).collect::<Result<_, _>>()?;
-    Ok(HistorySettings { keeping: Keeping { rules, otherwise, file, events }, on_overload })
+    let otherwise = keep(&mut section, otherwise);
+    let file = size(&mut section, "file").unwrap_or(defaults.file);
+    let events = age(&mut section, "events", "").map_or(defaults.events, |age| Bounds { age, ..defaults.events });
+    let (slow, skip) = (OnOverload::SlowPublishers, OnOverload::SkipHistory);
+    let on_overload = section.word("on-overload", &[(slow.name(), slow), (skip.name(), skip)]).unwrap_or_default();
+    let rules = section.sections("rules").into_iter().filter_map(rule).collect();
+    section.finish();
+    HistorySettings { keeping: Keeping { rules, otherwise, file, events }, on_overload }
 }
 
-fn rule(table: &RuleTable) -> Result<KeepingRule, Fault> {
-    let text = table.filter.get_ref();
-    let filter = TopicFilter::new(text.clone()).map_err(|error| {
-        let why = error.to_string().replace(": ", ", ");
-        fault(&table.filter, format!("filter can't be {text:?} ({why}): write a topic filter, such as \"log/#\""))
-    })?;
-    if filter.shared().is_some() {
-        let problem = format!("filter can't be {text:?}, for a rule is for topics: leave $share and the name out");
-        return Err(fault(&table.filter, problem));
+fn rule(mut section: Section<'_>) -> Option<KeepingRule> {
+    let filter = section.checked("filter", |value, written| {
+        let refuse =
+            |why: &str| Err(format!("filter can't be {written}{why}: write a topic filter, such as \"log/#\""));
+        let Some(text) = value.as_str() else { return refuse("") };
+        match TopicFilter::new(text.to_owned()) {
+            Ok(filter) if filter.shared().is_some() => {
+                Err(format!("filter can't be {written}, for a rule is for topics: leave $share and the name out"))
+            }
+            Ok(filter) => Ok(filter),
+            Err(error) => refuse(&format!(" ({})", error.to_string().replace(": ", ", "))),
+        }
+    });
+    if !section.has("filter") {
+        section.fault("filter", "filter is missing: give the rule one".to_owned());
     }
-    if table.keep.is_none() && table.messages.is_none() && table.bytes.is_none() {
-        let problem = format!("the rule for {text:?} does not say what to keep: give it keep, messages or bytes");
-        return Err(fault(&table.filter, problem));
+    if let Some(filter) = &filter
+        && !["keep", "messages", "bytes"].into_iter().any(|name| section.has(name))
+    {
+        let filter = &**filter;
+        let problem = format!("the rule for {filter:?} does not say what to keep: give it keep, messages or bytes");
+        section.fault("filter", problem);
     }
-    Ok(KeepingRule { filter, keep: keep(&table.keep, &table.messages, &table.bytes, None)? })
+    let keep = keep(&mut section, None);
+    section.finish();
+    Some(KeepingRule { filter: filter?, keep })
 }
 
 /// Parses for how long something is kept: "nothing", "for ever", or a time.
@@ -112,67 +91,50 @@ fn parse_age(text: &str) -> Option<Option<Duration>> {
     Kind::Time.parse(text).filter(|&millis| millis > 0).map(|millis| Some(Duration::from_millis(millis)))
 }
 
-fn keep(
-    keep: &Option<Spanned<Value>>,
-    messages: &Option<Spanned<Value>>,
-    bytes: &Option<Spanned<Value>>,
-    default_age: Option<Duration>,
-) -> Result<Keep, Fault> {
-    if keep.as_ref().is_some_and(|value| value.get_ref().as_str() == Some(NOTHING)) {
-        for (name, bound) in [("messages", messages), ("bytes", bytes)] {
-            if let Some(bound) = bound {
-                let problem = format!("{name} says nothing where keep = {NOTHING:?}: leave one of them out");
-                return Err(fault(bound, problem));
+fn keep(section: &mut Section<'_>, default_age: Option<Duration>) -> Keep {
+    let nothing = section.value("keep", "", |value| Some(value.as_str() == Some(NOTHING))) == Some(true);
+    if nothing {
+        for name in ["messages", "bytes"] {
+            if section.has(name) {
+                section.fault(name, format!("{name} says nothing where keep = {NOTHING:?}: leave one of them out"));
             }
         }
-        return Ok(Keep::Nothing);
     }
-    Ok(Keep::Within(Bounds {
-        age: keep.as_ref().map_or(Ok(default_age), |value| age("keep", value, ", or \"nothing\""))?,
-        messages: messages.as_ref().map(count).transpose()?,
-        bytes: bytes.as_ref().map_or(Ok(None), |value| size("bytes", value))?,
-    }))
+    let bounds = Bounds {
+        age: if nothing { None } else { age(section, "keep", ", or \"nothing\"").unwrap_or(default_age) },
+        messages: count(section),
+        bytes: size(section, "bytes").flatten(),
+    };
+    if nothing { Keep::Nothing } else { Keep::Within(bounds) }
 }
 
-fn age(name: &str, value: &Spanned<Value>, or: &str) -> Result<Option<Duration>, Fault> {
-    value.get_ref().as_str().and_then(parse_age).ok_or_else(|| {
-        let form = Kind::Time.form();
-        fault(value, format!("{name} can't be {}: {form}{or}, or {FOR_EVER:?}", value.get_ref()))
+fn age(section: &mut Section<'_>, name: &'static str, or: &str) -> Option<Option<Duration>> {
+    let cure = format!("{}{or}, or {FOR_EVER:?}", Kind::Time.form());
+    section.value(name, &cure, |value| value.as_str().and_then(parse_age))
+}
+
+fn size(section: &mut Section<'_>, name: &'static str) -> Option<Option<u64>> {
+    let cure = format!("{}, or {UNLIMITED:?}", Kind::Size.form());
+    section.value(name, &cure, |value| match value.as_str()? {
+        UNLIMITED => Some(None),
+        text => Kind::Size.parse(text).filter(|&bytes| bytes > 0).map(Some),
     })
 }
 
-fn size(name: &str, value: &Spanned<Value>) -> Result<Option<u64>, Fault> {
-    if value.get_ref().as_str() == Some(UNLIMITED) {
-        return Ok(None);
-    }
-    match value.get_ref().as_str().and_then(|text| Kind::Size.parse(text)) {
-        Some(bytes) if bytes > 0 => Ok(Some(bytes)),
-        _ => Err(fault(value, format!("{name} can't be {}: {}, or {UNLIMITED:?}", value.get_ref(), Kind::Size.form()))),
-    }
-}
-
-fn count(value: &Spanned<Value>) -> Result<u64, Fault> {
-    match value.get_ref().as_integer().and_then(|number| u64::try_from(number).ok()) {
-        Some(count) if count > 0 => Ok(count),
-        _ => {
-            let problem =
-                format!("messages can't be {}: write a whole number from 1 on, such as 1000", value.get_ref());
-            Err(fault(value, problem))
-        }
-    }
-}
-
-fn fault<T>(at: &Spanned<T>, problem: String) -> Fault {
-    Fault { span: at.span(), problem }
+fn count(section: &mut Section<'_>) -> Option<u64> {
+    let number = |value: &Value| value.as_integer().and_then(|number| u64::try_from(number).ok());
+    let cure = "write a whole number from 1 on, such as 1000";
+    section.value("messages", cure, |value| number(value).filter(|&count| count > 0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings_reader::read_text;
 
     fn parse(text: &str) -> Result<HistorySettings, String> {
-        let table: HistoryTable = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        read(table).map_err(|Fault { span, problem }| format!("{}: {problem}", &text[span]))
+        let text = format!("[history]\n{text}");
+        read_text(&text, |top| read(top.section("history"))).map_err(|faults| faults[0].problem.clone())
     }
 
     #[test]

@@ -1,29 +1,20 @@
-//! `[limits]` in `nightjar.toml`: one setting for each field of [`Limits`], by its name.
+//! `[limits]` in `nightjar.toml`, and what of it a listener may have in its own way: one setting for each field of
+//! [`Limits`], by its name, and those of [`Terms`] that are no numbers.
 
-use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::ops::Range;
 use std::time::Duration;
 
-use nightjar_broker::Limits;
-use toml::{Spanned, Value};
+use nightjar_broker::{Limits, Terms};
+use nightjar_mqtt::{ProtocolVersion, QoS};
+use toml::Value;
 
 use crate::quantity::Kind;
-
-/// `[limits]` as it stands in the file.
-pub(crate) type LimitsTable = BTreeMap<Spanned<String>, Spanned<Value>>;
-
-/// A value that can't be used: where it stands in the file, and what is wrong with it.
-#[derive(Debug)]
-pub(crate) struct Fault {
-    pub(crate) span: Range<usize>,
-    pub(crate) problem: String,
-}
+use crate::settings_reader::Section;
 
 /// A setting: its field, what its number counts, and what is allowed.
 struct Setting {
-    /// As Rust writes it.
-    field: &'static str,
+    /// As the file writes it.
+    key: &'static str,
     kind: Kind,
     least: u64,
     most: u64,
@@ -39,15 +30,15 @@ trait Field {
 }
 
 macro_rules! setting {
-    ($field:ident, $kind:ident, $least:expr, $most:expr) => {
-        setting!($field, $kind, $least, $most, false)
+    ($key:literal, $field:ident, $kind:ident, $least:expr, $most:expr) => {
+        setting!($key, $field, $kind, $least, $most, false)
     };
-    ($field:ident, $kind:ident, $least:expr, $most:expr, or off) => {
-        setting!($field, $kind, $least, $most, true)
+    ($key:literal, $field:ident, $kind:ident, $least:expr, $most:expr, or off) => {
+        setting!($key, $field, $kind, $least, $most, true)
     };
-    ($field:ident, $kind:ident, $least:expr, $most:expr, $optional:literal) => {
+    ($key:literal, $field:ident, $kind:ident, $least:expr, $most:expr, $optional:literal) => {
         Setting {
-            field: stringify!($field),
+            key: $key,
             kind: Kind::$kind,
             least: $least,
             most: $most,
@@ -70,66 +61,120 @@ const MOST_LEVELS: u64 = 1_000;
 
 /// In the order of the README's table.
 const SETTINGS: &[Setting] = &[
-    setting!(maximum_connections, Count, 1, 10_000_000),
-    setting!(maximum_connections_per_address, Count, 1, 10_000_000, or off),
-    setting!(maximum_silent_connections, Count, 1, 100_000),
-    setting!(connect_timeout, Time, SECOND, 10 * MINUTE),
-    setting!(maximum_failed_connects, Count, 1, 1_000, or off),
-    setting!(maximum_takeovers, Count, 1, 1_000, or off),
-    setting!(first_pause, Time, SECOND, DAY),
-    setting!(longest_pause, Time, SECOND, DAY),
-    setting!(maximum_sessions, Count, 1, 10_000_000),
-    setting!(maximum_session_expiry, Seconds, SECOND, 40_000 * DAY, or off),
-    setting!(maximum_keep_alive, Seconds, SECOND, LONGEST_KEEP_ALIVE, or off),
-    setting!(stall_timeout, Time, SECOND, DAY),
-    setting!(maximum_packet_size, Size, 1_024, LARGEST_PACKET),
-    setting!(maximum_publish_rate, Count, 1, 1_000_000_000, or off),
-    setting!(maximum_read_rate, Size, 1_000, 100 * GIB, or off),
-    setting!(receive_maximum, Count, 1, 65_535),
-    setting!(maximum_inflight, Count, 1, 65_535),
-    setting!(maximum_queued_messages, Count, 1, 1_000_000_000),
-    setting!(maximum_queued_bytes, Size, 1_024, 1_024 * GIB),
-    setting!(maximum_stored_messages, Count, 1, 1_000_000_000),
-    setting!(maximum_stored_bytes, Size, 1_024, 1_024 * GIB),
-    setting!(maximum_waiting_messages, Count, 1, 1_000_000_000),
-    setting!(maximum_waiting_bytes, Size, 1_024, 1_024 * GIB),
-    setting!(maximum_subscriptions, Count, 1, 100_000_000),
-    setting!(maximum_subscription_bytes, Size, 1_024, 1_024 * GIB),
-    setting!(maximum_topic_levels, Count, 1, MOST_LEVELS),
-    setting!(maximum_topic_length, Size, 1, 65_535),
-    setting!(topic_alias_maximum, Count, 0, 65_535),
-    setting!(maximum_aliases_to_client, Count, 0, 65_535),
-    setting!(maximum_retained_messages, Count, 0, 1_000_000_000),
-    setting!(maximum_retained_bytes, Size, 0, 1_024 * GIB),
-    setting!(sys_interval, Time, SECOND, DAY, or off),
+    setting!("maximum-connections", maximum_connections, Count, 1, 10_000_000),
+    setting!("maximum-connections-per-address", maximum_connections_per_address, Count, 1, 10_000_000, or off),
+    setting!("maximum-silent-connections", maximum_silent_connections, Count, 1, 100_000),
+    setting!("connect-timeout", connect_timeout, Time, SECOND, 10 * MINUTE),
+    setting!("maximum-failed-connects", maximum_failed_connects, Count, 1, 1_000, or off),
+    setting!("maximum-takeovers", maximum_takeovers, Count, 1, 1_000, or off),
+    setting!("first-pause", first_pause, Time, SECOND, DAY),
+    setting!("longest-pause", longest_pause, Time, SECOND, DAY),
+    setting!("maximum-sessions", maximum_sessions, Count, 1, 10_000_000),
+    setting!("maximum-session-expiry", maximum_session_expiry, Seconds, SECOND, 40_000 * DAY, or off),
+    setting!("maximum-keep-alive", maximum_keep_alive, Seconds, SECOND, LONGEST_KEEP_ALIVE, or off),
+    setting!("stall-timeout", stall_timeout, Time, SECOND, DAY),
+    setting!("maximum-packet-size", maximum_packet_size, Size, 1_024, LARGEST_PACKET),
+    setting!("maximum-publish-rate", maximum_publish_rate, Count, 1, 1_000_000_000, or off),
+    setting!("maximum-read-rate", maximum_read_rate, Size, 1_000, 100 * GIB, or off),
+    setting!("receive-maximum", receive_maximum, Count, 1, 65_535),
+    setting!("maximum-inflight", maximum_inflight, Count, 1, 65_535),
+    setting!("maximum-queued-messages", maximum_queued_messages, Count, 1, 1_000_000_000),
+    setting!("maximum-queued-bytes", maximum_queued_bytes, Size, 1_024, 1_024 * GIB),
+    setting!("maximum-stored-messages", maximum_stored_messages, Count, 1, 1_000_000_000),
+    setting!("maximum-stored-bytes", maximum_stored_bytes, Size, 1_024, 1_024 * GIB),
+    setting!("maximum-waiting-messages", maximum_waiting_messages, Count, 1, 1_000_000_000),
+    setting!("maximum-waiting-bytes", maximum_waiting_bytes, Size, 1_024, 1_024 * GIB),
+    setting!("maximum-subscriptions", maximum_subscriptions, Count, 1, 100_000_000),
+    setting!("maximum-subscription-bytes", maximum_subscription_bytes, Size, 1_024, 1_024 * GIB),
+    setting!("maximum-topic-levels", maximum_topic_levels, Count, 1, MOST_LEVELS),
+    setting!("maximum-topic-length", maximum_topic_length, Size, 1, 65_535),
+    setting!("topic-alias-maximum", topic_alias_maximum, Count, 0, 65_535),
+    setting!("maximum-aliases-to-client", maximum_aliases_to_client, Count, 0, 65_535),
+    setting!("maximum-retained-messages", maximum_retained_messages, Count, 0, 1_000_000_000),
+    setting!("maximum-retained-bytes", maximum_retained_bytes, Size, 0, 1_024 * GIB),
+    setting!("sys-interval", sys_interval, Time, SECOND, DAY, or off),
 ];
 
+/// Those of them that bound the broker as a whole; the others are about one client, and a listener may have its own.
+const OF_THE_BROKER: [&str; 11] = [
+    "maximum-connections",
+    "maximum-connections-per-address",
+    "maximum-silent-connections",
+    "maximum-failed-connects",
+    "maximum-takeovers",
+    "first-pause",
+    "longest-pause",
+    "maximum-sessions",
+    "maximum-retained-messages",
+    "maximum-retained-bytes",
+    "sys-interval",
+];
+
+const VERSIONS: [(&str, ProtocolVersion); 3] =
+    [("3.1", ProtocolVersion::V31), ("3.1.1", ProtocolVersion::V311), ("5.0", ProtocolVersion::V5)];
+/// Characters of the beginning of an identifier that the broker chooses; MQTT 3.1 and its 23 have no such identifiers.
+const LONGEST_PREFIX: usize = 40;
+
 /// Reads `[limits]`.
-pub(crate) fn read(table: &LimitsTable) -> Result<Limits, Fault> {
-    let mut limits = Limits::default();
-    for (key, value) in table {
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.key() == *key.get_ref()) else {
-            let problem = format!("[limits] has no setting {}: see the table of settings in the README", key.get_ref());
-            return Err(Fault { span: key.span(), problem });
-        };
-        let number = setting.read(value.get_ref()).map_err(|problem| Fault { span: value.span(), problem })?;
-        (setting.access)(&mut limits).set(number);
-    }
-    if limits.first_pause > limits.longest_pause {
-        let span = ["first-pause", "longest-pause"].into_iter().filter_map(|name| table.get(name)).next();
+pub(crate) fn read(mut section: Section<'_>) -> Terms {
+    let mut terms = Terms::default();
+    read_limits(&mut section, &mut terms.limits, |_| true);
+    if terms.limits.first_pause > terms.limits.longest_pause {
         let problem = "first-pause is longer than longest-pause: make it shorter, or the other one longer".to_owned();
-        return Err(Fault { span: span.map_or(0..0, Spanned::span), problem });
+        section.fault(if section.has("first-pause") { "first-pause" } else { "longest-pause" }, problem);
     }
-    Ok(limits)
+    read_terms(&mut section, &mut terms);
+    section.finish_with(|name, _| format!("[limits] has no setting {name}: see the table of settings in the README"));
+    terms
+}
+
+/// Reads what a listener has in another way than `terms`, which are those of all.
+pub(crate) fn read_own(section: &mut Section<'_>, terms: &mut Terms) {
+    read_limits(section, &mut terms.limits, |key| !OF_THE_BROKER.contains(&key));
+    read_terms(section, terms);
+}
+
+fn read_limits(section: &mut Section<'_>, limits: &mut Limits, is_read: impl Fn(&str) -> bool) {
+    for setting in SETTINGS.iter().filter(|setting| is_read(setting.key)) {
+        if let Some(number) = section.checked(setting.key, |value, written| setting.read(value, written)) {
+            (setting.access)(limits).set(number);
+        }
+    }
+}
+
+fn read_terms(section: &mut Section<'_>, terms: &mut Terms) {
+    let versions = "write a list of \"3.1\", \"3.1.1\" and \"5.0\" with at least one of them";
+    let version = |text: &str| VERSIONS.iter().find(|(name, _)| *name == text).map(|(_, version)| *version);
+    let versions = section.checked("versions", |value, written| {
+        let read = value.as_array().and_then(|list| list.iter().map(|item| version(item.as_str()?)).collect());
+        let read: Option<Vec<_>> = read.filter(|list: &Vec<_>| !list.is_empty());
+        read.ok_or_else(|| format!("versions can't be {written}: {versions}"))
+    });
+    if let Some(versions) = versions {
+        terms.versions = versions;
+    }
+    let qos = |value: &Value| QoS::from_level(u8::try_from(value.as_integer()?).ok()?);
+    if let Some(qos) = section.value("maximum-qos", "write 0, 1 or 2", qos) {
+        terms.maximum_qos = qos;
+    }
+    if let Some(retain) = section.flag("retain") {
+        terms.retain = retain;
+    }
+    if let Some(allowed) = section.flag("empty-identifiers") {
+        terms.empty_identifiers = allowed;
+    }
+    let prefix = format!("write up to {LONGEST_PREFIX} characters, such as \"auto-\"");
+    let prefix = section.value("identifier-prefix", &prefix, |value| {
+        let fits = |text: &&str| text.chars().count() <= LONGEST_PREFIX && !text.chars().any(char::is_control);
+        value.as_str().filter(fits).map(str::to_owned)
+    });
+    if let Some(prefix) = prefix {
+        terms.identifier_prefix = prefix;
+    }
 }
 
 impl Setting {
-    /// As the file writes it.
-    fn key(&self) -> String {
-        self.field.replace('_', "-")
-    }
-
-    fn read(&self, value: &Value) -> Result<Option<u64>, String> {
+    fn read(&self, value: &Value, written: &str) -> Result<Option<u64>, String> {
         let is_off = value.as_str() == Some("off") || value.as_integer() == Some(0);
         if self.optional && is_off {
             return Ok(None);
@@ -141,16 +186,16 @@ impl Setting {
         };
         let default = self.written(&mut Limits::default());
         let or_off = if self.optional { ", or \"off\"" } else { "" };
-        let key = self.key();
+        let key = self.key;
         match number {
             Some(number) if (self.least..=self.most).contains(&number) => Ok(Some(number)),
             Some(_) => {
                 let (least, most) = (self.kind.write(self.least), self.kind.write(self.most));
                 Err(format!(
-                    "{key} can't be {value}: write something from {least} to {most}{or_off} (default {default})"
+                    "{key} can't be {written}: write something from {least} to {most}{or_off} (default {default})"
                 ))
             }
-            None => Err(format!("{key} can't be {value}: {}{or_off} (default {default})", self.kind.form())),
+            None => Err(format!("{key} can't be {written}: {}{or_off} (default {default})", self.kind.form())),
         }
     }
 
@@ -226,9 +271,10 @@ impl Field for Option<NonZeroU32> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+    use crate::settings_reader::{Fault, read_text as read_all};
 
     /// The fields of [`Limits`] and their values, as Rust shows them.
     fn shown(limits: &Limits) -> BTreeMap<String, String> {
@@ -237,31 +283,37 @@ mod tests {
         inside.split(", ").map(|pair| pair.split_once(": ").unwrap()).map(|(n, v)| (n.into(), v.into())).collect()
     }
 
+    fn read_terms_of(text: &str) -> Result<Terms, Fault> {
+        let text = format!("[limits]\n{text}");
+        read_all(&text, |top| read(top.section("limits"))).map_err(|faults| faults[0].clone())
+    }
+
     fn read_text(text: &str) -> Result<Limits, Fault> {
-        read(&toml::from_str(text).unwrap())
+        read_terms_of(text).map(|terms| terms.limits)
     }
 
     #[test]
     fn every_field_is_a_setting_that_changes_it_and_nothing_else() {
         let defaults = shown(&Limits::default());
-        let fields: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.field.to_owned()).collect();
+        let fields: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.key.replace('-', "_")).collect();
         assert_eq!(fields, defaults.keys().cloned().collect());
         for setting in SETTINGS {
+            let field = setting.key.replace('-', "_");
             let mut limits = Limits::default();
             let default = (setting.access)(&mut limits).get();
             let other = [Some(setting.least), Some(setting.most)].into_iter().find(|number| *number != default);
             (setting.access)(&mut limits).set(other.unwrap());
-            let mut text = format!("{} = {}\n", setting.key(), setting.written(&mut limits));
-            if setting.field == "first_pause" {
+            let mut text = format!("{} = {}\n", setting.key, setting.written(&mut limits));
+            if setting.key == "first-pause" {
                 text += "longest-pause = \"10 min\"";
-            } else if setting.field == "longest_pause" {
+            } else if setting.key == "longest-pause" {
                 text += "first-pause = \"1 s\"";
             }
             let read = shown(&read_text(&text).unwrap_or_else(|fault| panic!("{text}: {}", fault.problem)));
             let changed: Vec<_> = defaults.keys().filter(|field| read[*field] != defaults[*field]).collect();
             let others = ["first_pause", "longest_pause"];
-            assert!(changed.iter().any(|field| *field == setting.field), "{text} changes {changed:?}");
-            assert!(changed.iter().all(|field| *field == setting.field || others.contains(&&field[..])), "{changed:?}");
+            assert!(changed.iter().any(|changed| **changed == field), "{text} changes {changed:?}");
+            assert!(changed.iter().all(|changed| **changed == field || others.contains(&&changed[..])), "{changed:?}");
         }
     }
 
@@ -271,12 +323,40 @@ mod tests {
         let rows: Vec<_> = readme.lines().filter(|line| line.starts_with("| `")).collect();
         let mut last = 0;
         for setting in SETTINGS {
-            let start = format!("| `{}` | `{}` | ", setting.key(), setting.written(&mut Limits::default()));
+            let start = format!("| `{}` | `{}` | ", setting.key, setting.written(&mut Limits::default()));
             let place = rows.iter().position(|row| row.starts_with(&start));
             let place = place.unwrap_or_else(|| panic!("the README has no row {start}"));
-            assert!(place > last, "{} is not in the order of the table", setting.key());
+            assert!(place > last, "{} is not in the order of the table", setting.key);
             last = place;
         }
+    }
+
+    #[test]
+    fn terms_are_read() {
+        let text = "versions = [\"5.0\", \"3.1.1\"]\nmaximum-qos = 1\nretain = false\nempty-identifiers = false\n\
+                    identifier-prefix = \"dev-\"";
+        let expected = Terms {
+            versions: vec![ProtocolVersion::V5, ProtocolVersion::V311],
+            maximum_qos: QoS::AtLeastOnce,
+            retain: false,
+            empty_identifiers: false,
+            identifier_prefix: "dev-".to_owned(),
+            ..Terms::default()
+        };
+        assert_eq!(read_terms_of(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_bounds_the_broker_is_none_of_a_listener() {
+        let keys: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.key).collect();
+        assert!(OF_THE_BROKER.iter().all(|key| keys.contains(key)), "a name is wrong");
+        let read = |text: &str| {
+            let mut terms = Terms::default();
+            let read = |top: &mut Section<'_>| read_own(top, &mut terms);
+            read_all(text, read).map(|()| terms.limits.receive_maximum)
+        };
+        assert_eq!(read("receive-maximum = 5"), Ok(5));
+        assert!(read("maximum-sessions = 5").unwrap_err()[0].problem.contains("no setting maximum-sessions"));
     }
 
     #[test]
@@ -299,11 +379,16 @@ mod tests {
             ("maximum-keep-alive = \"1500 ms\"", "maximum-keep-alive can't be", "or \"off\""),
             ("first-pause = \"1 h\"", "first-pause is longer than longest-pause", "make it shorter"),
             ("maximum-conections = 5", "has no setting maximum-conections", "README"),
+            ("versions = []", "versions can't be []", "at least one of them"),
+            ("versions = [\"4\"]", "versions can't be [\"4\"]", "\"3.1.1\""),
+            ("maximum-qos = 3", "maximum-qos can't be 3", "write 0, 1 or 2"),
+            ("retain = 1", "retain can't be 1", "write true or false"),
+            ("identifier-prefix = \"\\n\"", "identifier-prefix can't be", "such as \"auto-\""),
         ] {
             let fault = read_text(text).unwrap_err();
             let (what, how) = fault.problem.rsplit_once(": ").unwrap();
             assert!(what.contains(problem) && how.contains(cure), "{text}: {}", fault.problem);
-            assert!(fault.span.end <= text.len() && !fault.span.is_empty(), "{text}: {:?}", fault.span);
+            assert!(!fault.span.is_empty(), "{text}: {:?}", fault.span);
         }
     }
 }

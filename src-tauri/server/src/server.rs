@@ -1,49 +1,62 @@
 //! A broker that runs on a data directory.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nightjar_broker::{Access, BanList, Broker, InvalidBan, Options, Restored, RuleSet, RuleSetError};
 use nightjar_store::{BanBook, BansError, Keeping, Kept, OpenError, Opened, RuleBook, RulesError, SetAside, Store};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
+use tokio::task::JoinHandle;
 
 use crate::access_watcher::{self, AccessWatcher, Found};
-use crate::addresses::{listening_addresses, network_addresses};
-use crate::doors::Doors;
-use crate::{Door, Settings, SettingsError, StartError};
+use crate::addresses::network_addresses;
+use crate::listener_plan::{Overrides, Wanted, plan};
+use crate::listeners::{Failure, Listeners};
+use crate::live::Live;
+use crate::{
+    ChangedSetting, ListenerEdit, ListenerState, Settings, SettingsError, SettingsFile, StartError, settings_watcher,
+};
 
 /// How a server starts.
 #[derive(Clone, Debug)]
 pub struct StartOptions {
     pub data_directory: PathBuf,
+    /// Where the settings are; what is saved there takes effect while the server runs.
+    pub file: SettingsFile,
+    /// As the file says them.
     pub settings: Settings,
-    /// Addresses to listen at, in the place of those that follow from the settings.
-    pub listen: Option<Vec<SocketAddr>>,
+    /// What holds whatever the file says.
+    pub overrides: Overrides,
     /// Whether somebody is to see the live topics; without that they cost nothing.
     pub watched: bool,
 }
 
-/// A listener, and why it does not listen where it does not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenerState {
-    pub address: SocketAddr,
-    pub fault: Option<String>,
+impl StartOptions {
+    /// On a data directory, with its settings.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn of(data_directory: &Path) -> Result<Self, SettingsError> {
+        Self::with(data_directory, SettingsFile::of(data_directory))
+    }
+
+    /// On a data directory, with settings from elsewhere.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn with(data_directory: &Path, file: SettingsFile) -> Result<Self, SettingsError> {
+        let (settings, overrides) = (file.load()?, Overrides::default());
+        Ok(Self { data_directory: data_directory.to_owned(), file, settings, overrides, watched: false })
+    }
 }
 
 /// The broker and the journal at work. Call [`Self::stop`] at the end.
 #[derive(Debug)]
 pub struct Server {
-    broker: Broker,
-    store: Arc<Store>,
-    data_directory: PathBuf,
-    listeners: Mutex<Vec<ListenerState>>,
-    doors: Doors,
-    /// One change of who may connect at a time.
-    changing: tokio::sync::Mutex<()>,
-    /// One change of what is kept at a time, so that the file says what holds.
-    keeping: Mutex<()>,
+    live: Arc<Live>,
+    /// Look after the listeners, and after the settings file.
+    tasks: [JoinHandle<()>; 2],
     /// Follows the accounts, rules and bans of the data directory.
     watcher: Mutex<AccessWatcher>,
     notices: Vec<String>,
@@ -59,7 +72,8 @@ impl Server {
     /// # Errors
     /// [`StartError`]: each says what happened, why, and what to do.
     pub async fn start(options: StartOptions) -> Result<Self, StartError> {
-        let StartOptions { data_directory, settings, listen, watched } = options;
+        let StartOptions { data_directory, file, mut settings, overrides, watched } = options;
+        overrides.apply(&mut settings);
         let store_options = nightjar_store::Options {
             durability: settings.durability,
             keeping: settings.history.keeping.clone(),
@@ -79,26 +93,15 @@ impl Server {
         let Kept { retained, sessions, ever_connected } = kept;
         let Found { accounts, rules, bans } = found;
         let nobody = settings.access == Access::Password && accounts.is_empty();
-        let broker_options = Options { limits: settings.limits, access: settings.access, accounts, rules, bans };
+        let broker_options =
+            Options { limits: settings.terms.limits.clone(), access: settings.access, accounts, rules, bans };
         let broker = Broker::start(broker_options, Arc::clone(&store) as _, Restored { retained, sessions });
-        let listeners = match listen {
-            Some(addresses) => listen_exactly(&broker, &addresses),
-            None => listen_for(&broker, settings.access, settings.port),
-        };
-        let opened = match listeners {
-            Ok(listeners) => {
-                let doors = Doors::open(&broker, settings.doors, &data_directory).await;
-                doors.map(|doors| (listeners, doors))
-            }
-            Err(error) => Err(error),
-        };
-        let (listeners, doors) = match opened {
-            Ok(opened) => opened,
-            Err(error) => {
-                stop(&broker, &store).await;
-                return Err(error);
-            }
-        };
+        let listeners = Listeners::new(broker.clone());
+        let wanted = plan(&settings, &overrides, &data_directory);
+        if let Err(error) = open_all(&listeners, wanted).await {
+            stop(&broker, &store).await;
+            return Err(error);
+        }
         let watcher = match AccessWatcher::start(watches, broker.clone()) {
             Ok(watcher) => watcher,
             Err(error) => {
@@ -108,40 +111,76 @@ impl Server {
         };
         let nobody = nobody.then(|| NO_ACCOUNTS.to_owned());
         let notices = set_aside.iter().map(set_aside_notice).chain(nobody).collect();
-        Ok(Self {
+        let live = Arc::new(Live {
             broker,
             store,
+            listeners: Arc::clone(&listeners),
             data_directory,
-            listeners: Mutex::new(listeners),
-            doors,
+            file,
+            overrides,
+            settings: RwLock::new(Arc::new(settings)),
             changing: tokio::sync::Mutex::default(),
             keeping: Mutex::default(),
-            watcher: Mutex::new(watcher),
-            notices,
-            ever_connected,
-        })
+        });
+        let tasks = [listeners.attend(), settings_watcher::follow(Arc::downgrade(&live))];
+        Ok(Self { live, tasks, watcher: Mutex::new(watcher), notices, ever_connected })
     }
 
-    pub const fn broker(&self) -> &Broker {
-        &self.broker
+    pub fn broker(&self) -> &Broker {
+        &self.live.broker
     }
 
-    pub const fn store(&self) -> &Arc<Store> {
-        &self.store
+    pub fn store(&self) -> &Arc<Store> {
+        &self.live.store
     }
 
     pub fn data_directory(&self) -> &Path {
-        &self.data_directory
+        &self.live.data_directory
     }
 
-    /// The listeners of plain TCP.
+    /// The settings that hold.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.live.settings()
+    }
+
+    /// Every address at which there should be a listener, of whatever kind, in the order of the settings; those that can't
+    /// be had are tried again every two seconds.
     pub fn listeners(&self) -> Vec<ListenerState> {
-        self.listeners.lock().clone()
+        self.live.listeners.states()
     }
 
-    /// The listeners beside plain TCP; all of them listen.
-    pub fn doors(&self) -> &[Door] {
-        &self.doors.open
+    /// Opens another listener, and remembers it as the last `[[listener]]` of the settings file.
+    ///
+    /// # Errors
+    /// Where its address or its certificate can't be had, or where it can't be remembered: everything is as it was then.
+    pub async fn add_listener(&self, wanted: ListenerEdit) -> Result<(), StartError> {
+        self.live.add_listener(wanted).await
+    }
+
+    /// Changes a listener of the settings, `settings().listeners[place]`, and remembers it. The connections of all listeners
+    /// go on, but for those of clients who may no longer connect through it.
+    ///
+    /// # Errors
+    /// As [`Self::add_listener`]; also where there is no such listener, or the file was changed meanwhile.
+    pub async fn change_listener(&self, place: usize, wanted: ListenerEdit) -> Result<(), StartError> {
+        self.live.change_listener(place, wanted).await
+    }
+
+    /// Closes a listener of the settings, and forgets it; its connections go on.
+    ///
+    /// # Errors
+    /// As [`Self::change_listener`].
+    pub async fn remove_listener(&self, place: usize) -> Result<(), StartError> {
+        self.live.remove_listener(place).await
+    }
+
+    /// Reads the settings file again, as a whole, and puts in force what was changed in it; says what that was, in the log,
+    /// too. A save of the file leads to the same, within two seconds.
+    ///
+    /// # Errors
+    /// Where the file, or a certificate that it names, can't be used: the settings from before hold then.
+    pub async fn reload(&self) -> Result<Vec<ChangedSetting>, StartError> {
+        self.live.reload().await
     }
 
     /// What the user should know about the start: one sentence each.
@@ -151,7 +190,7 @@ impl Server {
 
     /// Whether a client has ever connected to a broker on this data directory.
     pub fn ever_connected(&self) -> bool {
-        self.ever_connected || self.broker.totals().connections > 0
+        self.ever_connected || self.broker().totals().connections > 0
     }
 
     /// This computer's addresses on its networks, the likeliest to be reached first.
@@ -165,29 +204,7 @@ impl Server {
     /// Where the new addresses can't be had; everything is then as it was. Where it can't be remembered; it is then in
     /// effect all the same.
     pub async fn set_access(&self, access: Access) -> Result<(), StartError> {
-        let _changing = self.changing.lock().await;
-        let before = self.listeners();
-        let port =
-            before.iter().find(|listener| listener.fault.is_none()).map_or(0, |listener| listener.address.port());
-        for listener in &before {
-            self.broker.close_listener(listener.address).await;
-        }
-        match listen_for(&self.broker, access, port) {
-            Ok(listeners) => *self.listeners.lock() = listeners,
-            Err(error) => {
-                let addresses = before.iter().filter(|listener| listener.fault.is_none());
-                let addresses: Vec<_> = addresses.map(|listener| listener.address).collect();
-                *self.listeners.lock() = listen_exactly(&self.broker, &addresses)?;
-                return Err(error);
-            }
-        }
-        self.broker.set_access(access);
-        // Not on a thread of the connections: those that have to go now would wait for the disk with it.
-        let directory = self.data_directory.clone();
-        match tokio::task::spawn_blocking(move || Settings::remember_access(&directory, access)).await {
-            Ok(remembered) => Ok(remembered?),
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        }
+        self.live.set_access(access).await
     }
 
     /// Keeps to other rules from here on, and remembers them. Blocks on the disk.
@@ -196,12 +213,7 @@ impl Server {
     /// Where they can't be remembered. Where the settings file can't be written, they are in effect all the same; else
     /// everything is as it was.
     pub fn set_keeping(&self, keeping: Keeping) -> Result<(), SettingsError> {
-        let _one_at_a_time = self.keeping.lock();
-        let remembered = Settings::remember_keeping(&self.data_directory, &keeping);
-        if matches!(remembered, Ok(()) | Err(SettingsError::Unwritable { .. })) {
-            self.store.set_keeping(keeping);
-        }
-        remembered
+        self.live.set_keeping(keeping)
     }
 
     /// Changes the rules, remembers them, and has them in force at once; returns what `change` does. Blocks on the disk.
@@ -212,9 +224,9 @@ impl Server {
         &self,
         change: impl FnOnce(&mut RuleSet) -> Result<T, RuleSetError>,
     ) -> Result<T, RulesError> {
-        let mut book = RuleBook::open(&self.data_directory)?;
+        let mut book = RuleBook::open(self.data_directory())?;
         let (changed, rules) = book.change(|set| change(set).map_err(RulesError::from))?;
-        self.broker.set_rules(rules);
+        self.broker().set_rules(rules);
         Ok(changed)
     }
 
@@ -223,9 +235,9 @@ impl Server {
     /// # Errors
     /// Where `change` fails, or it can't be remembered: everything is then as it was.
     pub fn change_bans<T>(&self, change: impl FnOnce(&mut BanList) -> Result<T, InvalidBan>) -> Result<T, BansError> {
-        let mut book = BanBook::open(&self.data_directory)?;
+        let mut book = BanBook::open(self.data_directory())?;
         let (changed, bans) = book.change(|list| change(list).map_err(BansError::from))?;
-        self.broker.set_bans(bans);
+        self.broker().set_bans(bans);
         Ok(changed)
     }
 
@@ -233,8 +245,31 @@ impl Server {
     pub async fn stop(&self) {
         // It ends within a moment, and must not hold the database open beyond the journal.
         self.watcher.lock().stop();
-        stop(&self.broker, &self.store).await;
+        for task in &self.tasks {
+            task.abort();
+        }
+        stop(self.broker(), self.store()).await;
     }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Opens the listeners of a start. One that only a `[[listener]]` asks for may come later.
+async fn open_all(listeners: &Listeners, wanted: Vec<Wanted>) -> Result<(), StartError> {
+    let prepared = listeners.prepare(wanted).await?;
+    for Failure { is_required, error, .. } in listeners.apply(prepared).await {
+        if is_required {
+            return Err(error);
+        }
+        tracing::warn!("{error}. It is tried again every two seconds");
+    }
+    Ok(())
 }
 
 async fn stop(broker: &Broker, store: &Arc<Store>) {
@@ -252,33 +287,4 @@ fn set_aside_notice(set_aside: &SetAside) -> String {
         set_aside.reason,
         set_aside.file.display()
     )
-}
-
-/// Listens where the given addresses say, all of them.
-fn listen_exactly(broker: &Broker, addresses: &[SocketAddr]) -> Result<Vec<ListenerState>, StartError> {
-    addresses
-        .iter()
-        .map(|&address| {
-            let address = broker.listen(address).map_err(|source| StartError::Listen { address, source })?;
-            Ok(ListenerState { address, fault: None })
-        })
-        .collect()
-}
-
-/// Listens for whoever may connect: on IPv4, and on IPv6 where the computer has it.
-fn listen_for(broker: &Broker, access: Access, port: u16) -> Result<Vec<ListenerState>, StartError> {
-    let [v4, v6] = listening_addresses(access, port);
-    let mut listeners = listen_exactly(broker, &[v4])?;
-    let v6 = SocketAddr::new(v6.ip(), listeners[0].address.port());
-    match broker.listen(v6) {
-        Ok(address) => listeners.push(ListenerState { address, fault: None }),
-        Err(source) if matches!(source.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported) => {}
-        // The kernel was built or started without IPv6.
-        Err(source) if source.raw_os_error() == Some(97) => {}
-        Err(source) => {
-            let fault = StartError::Listen { address: v6, source }.why();
-            listeners.push(ListenerState { address: v6, fault: Some(fault) });
-        }
-    }
-    Ok(listeners)
 }

@@ -3,31 +3,30 @@
 
 use std::path::{Path, PathBuf};
 
-use nightjar_broker::{Access, Limits};
+use nightjar_broker::{Access, Terms};
 use nightjar_store::{Durability, Keeping};
-use serde::Deserialize;
-use toml::{Spanned, Value};
 
-use crate::door_settings::{self, TlsTable};
-use crate::history_settings::{self, HistorySettings, HistoryTable};
-use crate::limit_settings::{self, Fault, LimitsTable};
+use crate::history_settings::{self, HistorySettings};
+use crate::listener_settings::{self, ListenerSettings};
 use crate::settings_file::{SettingsFile, set, table};
-use crate::wrong_file::explain;
-use crate::{DoorSettings, SettingsError, history_edit};
+use crate::settings_reader::{Section, line_of, read_text};
+use crate::{CertificateFiles, SettingsError, WrongLine, history_edit, limit_settings};
 
 /// The settings of a data directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `access = "this-computer"` (the default), `"password"` or `"anyone"`: who may connect.
     pub access: Access,
-    /// `port = 1883`: where MQTT listens.
-    pub port: u16,
+    /// `port = 1883`: where MQTT over TCP listens, for whoever may connect; `"off"` where it does not.
+    pub port: Option<u16>,
     /// `durability = "power-loss"` (the default), `"crash"` or `"none"`: what an acknowledged message survives.
     pub durability: Durability,
-    /// `listen-tls`, `listen-ws`, `listen-wss`: lists of addresses, none by default; `[tls]`: `certificate` and `key`.
-    pub doors: DoorSettings,
+    /// `[tls]` with `certificate` and `key`: what TLS listeners show; by default what Nightjar makes itself.
+    pub certificate: Option<CertificateFiles>,
     /// `[limits]`: what clients may ask of the broker.
-    pub limits: Limits,
+    pub terms: Terms,
+    /// `[[listener]]`: the listeners beside that of `port`.
+    pub listeners: Vec<ListenerSettings>,
     /// `[history]`: what is kept for how long.
     pub history: HistorySettings,
     /// `[window]`: what the user set about the window.
@@ -53,40 +52,18 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             access: Access::default(),
-            port: 1883,
+            port: Some(1883),
             durability: Durability::default(),
-            doors: DoorSettings::default(),
-            limits: Limits::default(),
+            certificate: None,
+            terms: Terms::default(),
+            listeners: Vec::new(),
             history: HistorySettings::default(),
             window: WindowSettings::default(),
         }
     }
 }
 
-/// The file as it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct File {
-    access: Option<Spanned<Value>>,
-    port: Option<Spanned<Value>>,
-    durability: Option<Spanned<Value>>,
-    listen_tls: Option<Spanned<Value>>,
-    listen_ws: Option<Spanned<Value>>,
-    listen_wss: Option<Spanned<Value>>,
-    tls: TlsTable,
-    limits: LimitsTable,
-    history: HistoryTable,
-    window: WindowTable,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct WindowTable {
-    theme: Option<Spanned<Value>>,
-    density: Option<Spanned<Value>>,
-}
-
-const ACCESS: [(&str, Access); 3] =
+pub(crate) const ACCESS: [(&str, Access); 3] =
     [("this-computer", Access::ThisComputer), ("password", Access::Password), ("anyone", Access::Anyone)];
 const DURABILITY: [(&str, Durability); 3] =
     [("power-loss", Durability::PowerLoss), ("crash", Durability::Crash), ("none", Durability::None)];
@@ -112,43 +89,41 @@ impl Settings {
 
     /// Reads the text of a file, all of it or nothing.
     pub(crate) fn parse(text: &str, file: &Path) -> Result<Self, SettingsError> {
-        Self::read(text, file).map_err(|Fault { span, problem }| {
-            let before = &text.as_bytes()[..span.start.min(text.len())];
-            let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
-            SettingsError::Invalid { file: file.to_owned(), line, problem }
+        read_text(text, |top| Self::read(top, file)).map_err(|faults| {
+            let lines = faults
+                .into_iter()
+                .map(|fault| WrongLine { line: line_of(text, fault.span.start), problem: fault.problem });
+            SettingsError::invalid(file, lines)
         })
     }
 
-    fn read(text: &str, path: &Path) -> Result<Self, Fault> {
-        let file: File = toml::from_str(text).map_err(|error| explain(text, &error))?;
+    fn read(top: &mut Section<'_>, file: &Path) -> Self {
         let defaults = Self::default();
-        Ok(Self {
-            access: word("access", &file.access, &ACCESS)?.unwrap_or(defaults.access),
-            port: port(&file.port)?.unwrap_or(defaults.port),
-            durability: word("durability", &file.durability, &DURABILITY)?.unwrap_or(defaults.durability),
-            doors: DoorSettings {
-                tls: door_settings::addresses("listen-tls", &file.listen_tls)?,
-                web_socket: door_settings::addresses("listen-ws", &file.listen_ws)?,
-                web_socket_tls: door_settings::addresses("listen-wss", &file.listen_wss)?,
-                certificate: door_settings::certificate(&file.tls, path)?,
-            },
-            limits: limit_settings::read(&file.limits)?,
-            history: history_settings::read(file.history)?,
-            window: WindowSettings {
-                theme: word("theme", &file.window.theme, &THEMES)?.map_or(defaults.window.theme, str::to_owned),
-                density: word("density", &file.window.density, &DENSITIES)?
-                    .map_or(defaults.window.density, str::to_owned),
-            },
-        })
+        let access = top.word("access", &ACCESS).unwrap_or(defaults.access);
+        let port = port(top).unwrap_or(defaults.port);
+        let durability = top.word("durability", &DURABILITY).unwrap_or(defaults.durability);
+        let mut tls = top.section("tls");
+        let certificate = listener_settings::certificate(&mut tls, file);
+        tls.finish();
+        let terms = limit_settings::read(top.section("limits"));
+        let listeners = top.sections("listener").into_iter();
+        let listeners = listeners.filter_map(|one| listener_settings::read(one, &terms, file)).collect();
+        let history = history_settings::read(top.section("history"));
+        let mut window = top.section("window");
+        let theme = window.word("theme", &THEMES).map_or(defaults.window.theme, str::to_owned);
+        let density = window.word("density", &DENSITIES).map_or(defaults.window.density, str::to_owned);
+        window.finish();
+        let window = WindowSettings { theme, density };
+        Self { access, port, durability, certificate, terms, listeners, history, window }
     }
 
     /// Remembers who may connect.
     ///
     /// # Errors
     /// Where the file has something wrong, or can't be read or written; it then is as it was.
-    pub fn remember_access(data_directory: &Path, access: Access) -> Result<(), SettingsError> {
+    pub fn remember_access(file: &SettingsFile, access: Access) -> Result<(), SettingsError> {
         let name = ACCESS.iter().find(|(_, named)| *named == access).map_or("", |(name, _)| name);
-        SettingsFile::of(data_directory).change(
+        file.change(
             |document, before| {
                 if before.access != access {
                     set(document.as_table_mut(), "access", name);
@@ -180,8 +155,8 @@ impl Settings {
     ///
     /// # Errors
     /// As [`Self::remember_access`], and where a rule is none, such as one for a Shared Subscription.
-    pub fn remember_keeping(data_directory: &Path, wanted: &Keeping) -> Result<(), SettingsError> {
-        SettingsFile::of(data_directory).change(
+    pub fn remember_keeping(file: &SettingsFile, wanted: &Keeping) -> Result<(), SettingsError> {
+        file.change(
             |document, before| history_edit::write(document, &before.history.keeping, wanted),
             |after| {
                 after.history.keeping == Keeping { events: after.history.keeping.events, ..wanted.clone() }
@@ -191,28 +166,13 @@ impl Settings {
     }
 }
 
-/// One of a few words.
-fn word<T: Copy>(name: &str, value: &Option<Spanned<Value>>, words: &[(&str, T)]) -> Result<Option<T>, Fault> {
-    let Some(value) = value else { return Ok(None) };
-    let found = words.iter().find(|(word, _)| value.get_ref().as_str() == Some(word));
-    found.map(|&(_, meaning)| Some(meaning)).ok_or_else(|| {
-        let quoted: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-        let choice =
-            quoted.split_last().map_or_else(String::new, |(last, rest)| format!("{} or {last}", rest.join(", ")));
-        Fault { span: value.span(), problem: format!("{name} can't be {}: write {choice}", value.get_ref()) }
+/// The port of plain TCP.
+fn port(top: &mut Section<'_>) -> Option<Option<u16>> {
+    top.value("port", "write \"off\", or a whole number from 1 to 65535 (default 1883)", |value| match value.as_str() {
+        Some("off") => Some(None),
+        Some(_) => None,
+        None => Some(Some(u16::try_from(value.as_integer()?).ok().filter(|&port| port > 0)?)),
     })
-}
-
-fn port(value: &Option<Spanned<Value>>) -> Result<Option<u16>, Fault> {
-    let Some(value) = value else { return Ok(None) };
-    match value.get_ref().as_integer().and_then(|number| u16::try_from(number).ok()) {
-        Some(port) if port > 0 => Ok(Some(port)),
-        _ => {
-            let problem =
-                format!("port can't be {}: write a whole number from 1 to 65535 (default 1883)", value.get_ref());
-            Err(Fault { span: value.span(), problem })
-        }
-    }
 }
 
 /// Where the data is unless somebody says otherwise.
@@ -242,22 +202,33 @@ mod tests {
                     [history]\nfile = \"1 GB\"\n[window]\ntheme = \"dark\"\ndensity = \"compact\"\n";
         for text in [text.to_owned(), text.replace('\n', "\r\n"), format!("\u{feff}{text}")] {
             let read = load(&text).unwrap();
-            assert_eq!((read.access, read.port, read.durability), (Access::Anyone, 1884, Durability::None));
-            assert_eq!((read.limits.receive_maximum, read.history.keeping.file), (5, Some(1_000_000_000)));
+            assert_eq!((read.access, read.port, read.durability), (Access::Anyone, Some(1884), Durability::None));
+            assert_eq!((read.terms.limits.receive_maximum, read.history.keeping.file), (5, Some(1_000_000_000)));
             assert_eq!((&*read.window.theme, &*read.window.density), ("dark", "compact"));
         }
     }
 
     #[test]
-    fn listeners_and_the_certificate_are_read() {
-        let text = "listen-tls = [\"0.0.0.0:8883\", \"[::]:8883\"]\nlisten-ws = [\"127.0.0.1:8083\"]\n\
-                    [tls]\ncertificate = \"mine.pem\"\nkey = \"/keys/mine.pem\"\n";
-        let doors = Settings::parse(text, Path::new("/data/nightjar.toml")).unwrap().doors;
-        assert_eq!(doors.tls.len(), 2);
-        assert_eq!((doors.web_socket[0].port(), doors.web_socket_tls.len()), (8083, 0));
-        let files = doors.certificate.unwrap();
+    fn listeners_have_the_limits_of_all_and_their_own() {
+        let text = "port = \"off\"\n[tls]\ncertificate = \"mine.pem\"\nkey = \"/keys/mine.pem\"\n\
+                    [[listener]]\nkind = \"tls\"\nmaximum-qos = 1\n[limits]\nreceive-maximum = 5\n";
+        let read = Settings::parse(text, Path::new("/data/nightjar.toml")).unwrap();
+        assert_eq!(read.port, None);
+        let files = read.certificate.unwrap();
         assert_eq!(files.certificate, Path::new("/data/mine.pem"), "beside the settings");
         assert_eq!(files.key, Path::new("/keys/mine.pem"));
+        let terms = &read.listeners[0].terms;
+        assert_eq!((terms.limits.receive_maximum, terms.maximum_qos.level()), (5, 1));
+        assert_eq!(read.terms.maximum_qos.level(), 2, "its own is not everybody's");
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said() {
+        let text = "port = 0\n[limits]\nretain = 1\n[[listener]]\nkind = \"tls\"\n[[listener]]\nprot = 1\n";
+        let Err(error @ SettingsError::Invalid { .. }) = load(text) else { panic!("{text:?} was accepted") };
+        let lines: Vec<_> = error.wrong_lines().iter().map(|wrong| wrong.line).collect();
+        assert_eq!(lines, [1, 3, 6, 7], "{error:?}");
+        assert!(error.to_string().contains("line 1 (and 3 others): port can't be 0"), "{error}");
     }
 
     /// Wrong files: the line, and the beginning and the end of what is said.
@@ -276,11 +247,14 @@ mod tests {
             "\n\nprot = 1883",
             3,
             "there is no setting prot here",
-            "listen-ws, listen-wss, tls, limits, history or window",
+            "access, port, durability, tls, limits, listener, history or window",
         ),
         ("durability = \"none\"\n[window]\ncolour = 1\n", 3, "there is no setting colour here", "theme or density"),
-        ("listen-tls = \"0.0.0.0:8883\"", 1, "listen-tls can't be \"0.0.0.0:8883\"", "such as [\"0.0.0.0:8883\"]"),
-        ("\nlisten-wss = [\"broker:8084\"]", 2, "listen-wss can't be", "a list of addresses with ports"),
+        ("port = \"on\"", 1, "port can't be \"on\"", "write \"off\""),
+        ("listener = \"tls\"", 1, "listener can't be \"tls\"", "write it as [[listener]]"),
+        ("\n[listener]\nkind = \"tls\"", 2, "listener can't be", "write it as [[listener]]"),
+        ("[[listener]]\nport = 8883", 1, "kind is missing", "write kind = "),
+        ("[[listener]]\nkind = \"tls\"\n\n# mine\nkey = \"a.pem\"\n", 5, "key is there without", "name the file"),
         ("[tls]\nkey = \"a.pem\"", 2, "key is there without certificate", "name the file of the certificate"),
         ("[tls]\nkey = 5\ncertificate = \"a\"", 2, "key can't be 5", "the path of a file in PEM"),
         ("[window]\ntheme = \"drak\"", 2, "theme can't be \"drak\"", "\"system\", \"light\" or \"dark\""),

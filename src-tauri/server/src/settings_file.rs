@@ -22,6 +22,13 @@ pub struct SettingsFile {
     path: PathBuf,
 }
 
+/// A text that could take the place of another.
+struct Changed {
+    text: String,
+    before: String,
+    after: Settings,
+}
+
 impl SettingsFile {
     /// The one of a data directory.
     pub fn of(data_directory: &Path) -> Self {
@@ -57,24 +64,37 @@ impl SettingsFile {
         is_meant: impl FnOnce(&Settings) -> bool,
     ) -> Result<(), SettingsError> {
         let _one_at_a_time = CHANGING.lock();
-        let text = self.text()?;
-        let before = Settings::parse(&text, &self.path)?;
-        let invalid = |error: toml_edit::TomlError| SettingsError::Refused { problem: error.message().to_owned() };
-        let mut document: DocumentMut = text.parse().map_err(invalid)?;
-        change(&mut document, &before);
-        let changed = document.to_string();
-        let after = Settings::parse(&changed, &self.path).map_err(|error| match error {
-            SettingsError::Invalid { problem, .. } => SettingsError::Refused { problem },
-            error => error,
-        })?;
+        let Changed { text, before, after } = self.changed(change)?;
         if !is_meant(&after) {
             let problem = "the file is written in a way that can't be changed here: change it with an editor";
             return Err(SettingsError::Refused { problem: problem.to_owned() });
         }
-        if changed == text {
+        if text == before {
             return Ok(());
         }
-        replace(&self.path, &changed).map_err(|source| SettingsError::Unwritable { file: self.path.clone(), source })
+        replace(&self.path, &text).map_err(|source| SettingsError::Unwritable { file: self.path.clone(), source })
+    }
+
+    /// What the settings would be after a change, which is not made.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub(crate) fn preview(&self, change: impl FnOnce(&mut DocumentMut, &Settings)) -> Result<Settings, SettingsError> {
+        Ok(self.changed(change)?.after)
+    }
+
+    fn changed(&self, change: impl FnOnce(&mut DocumentMut, &Settings)) -> Result<Changed, SettingsError> {
+        let before = self.text()?;
+        let settings = Settings::parse(&before, &self.path)?;
+        let invalid = |error: toml_edit::TomlError| SettingsError::Refused { problem: error.message().to_owned() };
+        let mut document: DocumentMut = before.parse().map_err(invalid)?;
+        change(&mut document, &settings);
+        let text = document.to_string();
+        let after = Settings::parse(&text, &self.path).map_err(|error| match error {
+            SettingsError::Invalid { problem, .. } => SettingsError::Refused { problem },
+            error => error,
+        })?;
+        Ok(Changed { text, before, after })
     }
 
     fn text(&self) -> Result<String, SettingsError> {
@@ -182,6 +202,10 @@ theme = \"dark\"
 receive-maximum = 5
 ";
 
+    fn remember_access(directory: &Path, access: Access) -> Result<(), SettingsError> {
+        Settings::remember_access(&SettingsFile::of(directory), access)
+    }
+
     fn file_with(text: &str) -> (tempfile::TempDir, SettingsFile) {
         let directory = tempfile::tempdir().unwrap();
         let file = SettingsFile::of(directory.path());
@@ -196,14 +220,14 @@ receive-maximum = 5
     #[test]
     fn one_field_changes_and_all_else_stays() {
         let (directory, file) = file_with(WRITTEN);
-        Settings::remember_access(directory.path(), Access::Anyone).unwrap();
+        remember_access(directory.path(), Access::Anyone).unwrap();
         assert_eq!(text_of(&file), WRITTEN.replace("\"this-computer\"", "\"anyone\""));
         let window = WindowSettings { theme: "light".to_owned(), ..file.load().unwrap().window };
         Settings::remember_window(directory.path(), &window).unwrap();
         let expected = WRITTEN.replace("\"this-computer\"", "\"anyone\"").replace("\"dark\"", "\"light\"");
         assert_eq!(text_of(&file), expected, "a default that is not there is not written");
         let read = file.load().unwrap();
-        assert_eq!((read.access, read.port, &read.window), (Access::Anyone, 1884, &window));
+        assert_eq!((read.access, read.port, &read.window), (Access::Anyone, Some(1884), &window));
         let left: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, [NAME], "nothing else is left behind");
     }
@@ -211,10 +235,10 @@ receive-maximum = 5
     #[test]
     fn a_file_is_made_where_there_is_none_and_only_its_owner_reads_it() {
         let directory = tempfile::tempdir().unwrap();
-        Settings::remember_access(directory.path(), Access::ThisComputer).unwrap();
+        remember_access(directory.path(), Access::ThisComputer).unwrap();
         let file = SettingsFile::of(directory.path());
         assert!(!file.path().exists(), "there is nothing to remember yet");
-        Settings::remember_access(directory.path(), Access::Anyone).unwrap();
+        remember_access(directory.path(), Access::Anyone).unwrap();
         assert_eq!(text_of(&file), "access = \"anyone\"\n");
         #[cfg(unix)]
         assert_eq!(mode(file.path()), 0o600);
@@ -234,7 +258,7 @@ receive-maximum = 5
         let directory = tempfile::tempdir().unwrap();
         let link = SettingsFile::of(directory.path());
         std::os::unix::fs::symlink(target.path(), link.path()).unwrap();
-        Settings::remember_access(directory.path(), Access::Anyone).unwrap();
+        remember_access(directory.path(), Access::Anyone).unwrap();
         assert!(fs::symlink_metadata(link.path()).unwrap().is_symlink());
         assert_eq!(
             (SettingsFile::of(elsewhere.path()).load().unwrap().access, mode(target.path())),
@@ -247,7 +271,7 @@ receive-maximum = 5
         for (text, line) in [("port = 1883\ncolour = 1\n", 2), ("access = \n", 1), ("[window]\ntheme = \"drak\"\n", 2)]
         {
             let (directory, file) = file_with(text);
-            let error = Settings::remember_access(directory.path(), Access::Anyone).unwrap_err();
+            let error = remember_access(directory.path(), Access::Anyone).unwrap_err();
             let SettingsError::Invalid { line: found, .. } = &error else { panic!("{error}") };
             assert_eq!((*found, text_of(&file)), (line, text.to_owned()), "{error}");
         }
@@ -261,7 +285,7 @@ receive-maximum = 5
             matches!(&error, SettingsError::Refused { problem } if problem.starts_with("port can't be 0")),
             "{error}"
         );
-        let error = file.change(|_, _| {}, |settings| settings.port == 1).unwrap_err();
+        let error = file.change(|_, _| {}, |settings| settings.port == Some(1)).unwrap_err();
         assert!(error.to_string().contains("with an editor"), "{error}");
         assert_eq!(text_of(&file), WRITTEN);
     }
@@ -272,14 +296,14 @@ receive-maximum = 5
         let mut permissions = fs::metadata(file.path()).unwrap().permissions();
         permissions.set_readonly(true);
         fs::set_permissions(file.path(), permissions).unwrap();
-        let error = Settings::remember_access(directory.path(), Access::Anyone).unwrap_err();
+        let error = remember_access(directory.path(), Access::Anyone).unwrap_err();
         assert!(matches!(error, SettingsError::Unwritable { .. }), "{error}");
         assert_eq!(text_of(&file), WRITTEN);
 
         // Something else is where the new file has to be.
         let (directory, file) = file_with(WRITTEN);
         fs::create_dir(directory.path().join("nightjar.toml.new")).unwrap();
-        let error = Settings::remember_access(directory.path(), Access::Anyone).unwrap_err();
+        let error = remember_access(directory.path(), Access::Anyone).unwrap_err();
         assert!(matches!(error, SettingsError::Unwritable { .. }), "{error}");
         assert_eq!(text_of(&file), WRITTEN);
     }

@@ -5,18 +5,16 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 
 use bytes::Bytes;
-use nightjar_broker::{Access, ClientIdentifier, OwnMessage};
+use nightjar_broker::{Access, ClientIdentifier, OwnMessage, Scheme};
 use nightjar_mqtt::{QoS, TopicFilter, TopicName};
-use nightjar_server::{Server, Settings, SettingsError, StartError, StartOptions};
+use nightjar_server::{Overrides, Server, Settings, SettingsError, StartError, StartOptions};
 use nightjar_store::{Keep, Keeping, KeepingRule};
 
 fn options(directory: &Path, listen: Option<SocketAddr>) -> StartOptions {
-    StartOptions {
-        data_directory: directory.to_owned(),
-        settings: Settings::load(directory).unwrap(),
-        listen: listen.map(|address| vec![address]),
-        watched: true,
-    }
+    let listen = listen.map(|address| (Scheme::Tcp, address)).into_iter().collect();
+    // Any port where none is asked for, lest two tests want the same one.
+    let overrides = Overrides { port: Some(0), listen, ..Overrides::default() };
+    StartOptions { overrides, watched: true, ..StartOptions::of(directory).unwrap() }
 }
 
 fn any_port() -> Option<SocketAddr> {
@@ -37,7 +35,7 @@ fn retained(topic: &'static str, payload: &'static str) -> OwnMessage {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_connect_moves_the_listeners_and_is_remembered() {
     let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(options(directory.path(), any_port())).await.unwrap();
+    let server = Server::start(options(directory.path(), None)).await.unwrap();
     let port = server.listeners()[0].address.port();
 
     server.set_access(Access::Anyone).await.unwrap();

@@ -6,7 +6,6 @@
 //!                └─▶ waits for its turn ─▶ hash, on a thread that may block ─▶ in, or refused
 //! ```
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -21,8 +20,9 @@ use tokio::sync::Semaphore;
 use super::guest::is_this_computer;
 use super::known_logins::KnownLogins;
 use super::{Access, Accounts, Bans, Guest, Identity, Rules};
+use crate::entrance::Origin;
 use crate::handshake::Refusal;
-use crate::{Account, PasswordHash, clock};
+use crate::{Account, ListenerNumber, PasswordHash, clock};
 
 /// Logins that wait for their turn; more are asked to come back. At 20 ms each they take some seconds.
 const MOST_WAITING: usize = 1_000;
@@ -63,7 +63,11 @@ impl Gate {
     pub(crate) fn new(access: Access, accounts: Vec<Account>) -> Self {
         let cores = available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
-            rules: RwLock::new(Rules { access, accounts: Arc::new(Accounts::new(accounts)) }),
+            rules: RwLock::new(Rules {
+                access,
+                listeners: Arc::default(),
+                accounts: Arc::new(Accounts::new(accounts)),
+            }),
             bans: RwLock::default(),
             known: KnownLogins::new(),
             hashing: Arc::new(Semaphore::new(cores)),
@@ -82,6 +86,26 @@ impl Gate {
 
     pub(crate) fn set_access(&self, access: Access) {
         self.rules.write().access = access;
+    }
+
+    /// Who may connect through a listener.
+    pub(crate) fn access_at(&self, listener: Option<ListenerNumber>) -> Access {
+        self.rules.read().access_at(listener)
+    }
+
+    /// Changes who may connect through one listener; `None` is who may connect to the broker. Returns whether that is
+    /// another than before.
+    pub(crate) fn set_access_at(&self, listener: ListenerNumber, access: Option<Access>) -> bool {
+        let listeners = &mut self.rules.write().listeners;
+        let before = listeners.get(&listener).copied();
+        if before != access {
+            let listeners = Arc::make_mut(listeners);
+            match access {
+                Some(access) => listeners.insert(listener, access),
+                None => listeners.remove(&listener),
+            };
+        }
+        before != access
     }
 
     /// Takes other accounts from here on; returns how many there were, and are.
@@ -107,11 +131,20 @@ impl Gate {
     pub(crate) async fn check(
         &self,
         login: &Login,
-        address: SocketAddr,
+        origin: &Origin,
         pause: impl Fn() -> Option<Duration>,
     ) -> Result<Guest, NotLetIn> {
+        let Origin { address, door, certified } = origin;
+        let (address, listener) = (*address, door.listener);
         let rules = self.rules();
-        let identity = match (rules.access, &login.user_name, &login.password) {
+        let access = rules.access_at(listener);
+        if let Some(name) = certified {
+            if rules.accounts.find(name).is_some_and(|account| account.disabled) {
+                return Err(disabled(name));
+            }
+            return Ok(Guest { address, listener, identity: Identity::Certificate(name.as_str().into()) });
+        }
+        let identity = match (access, &login.user_name, &login.password) {
             (_, None, None) => Identity::Nameless,
             (Access::ThisComputer | Access::Anyone, ..) => Identity::Unchecked,
             (Access::Password, Some(name), Some(password)) => {
@@ -127,11 +160,11 @@ impl Gate {
                 return Err(refused(ReasonCode::BAD_USER_NAME_OR_PASSWORD, detail, detail.to_owned()));
             }
         };
-        if matches!(identity, Identity::Nameless) && rules.access == Access::Password && !is_this_computer(address) {
+        if matches!(identity, Identity::Nameless) && access == Access::Password && !is_this_computer(address) {
             let detail = "a user name and a password are needed";
             return Err(refused(ReasonCode::NOT_AUTHORIZED, detail, detail.to_owned()));
         }
-        Ok(Guest { address, identity })
+        Ok(Guest { address, listener, identity })
     }
 
     async fn check_password(

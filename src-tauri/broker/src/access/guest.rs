@@ -1,15 +1,18 @@
 //! Who is at the other end of a connection, and whether the rules let them stay.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::{Access, Accounts};
-use crate::Account;
+use crate::{Account, ListenerNumber};
 
 /// Who is at the other end of a connection, as far as the broker knows.
 #[derive(Clone, Debug)]
 pub(crate) struct Guest {
     pub(crate) address: SocketAddr,
+    /// The listener that they came through.
+    pub(crate) listener: Option<ListenerNumber>,
     pub(crate) identity: Identity,
 }
 
@@ -18,6 +21,7 @@ impl Guest {
     pub(crate) fn user(&self) -> Option<Arc<str>> {
         match &self.identity {
             Identity::Account(account) => Some(Arc::from(&*account.name)),
+            Identity::Certificate(name) => Some(Arc::from(&**name)),
             Identity::Nameless | Identity::Unchecked => None,
         }
     }
@@ -32,22 +36,40 @@ pub(crate) enum Identity {
     Unchecked,
     /// With the password of this account, as the account was then.
     Account(Arc<Account>),
+    /// With a certificate of that name, which the listener checked.
+    Certificate(Box<str>),
 }
 
 /// Who may connect at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) access: Access,
+    /// The listeners at which it is another.
+    pub(crate) listeners: Arc<HashMap<ListenerNumber, Access>>,
     pub(crate) accounts: Arc<Accounts>,
 }
 
 impl Rules {
+    /// Who may connect through a listener.
+    pub(crate) fn access_at(&self, listener: Option<ListenerNumber>) -> Access {
+        listener.and_then(|listener| self.listeners.get(&listener).copied()).unwrap_or(self.access)
+    }
+
+    /// Whoever has a certificate needs no account; one that is disabled keeps it out.
+    fn may_be_certified(&self, name: &str) -> bool {
+        self.accounts.find(name).is_none_or(|account| !account.disabled)
+    }
+
     /// Whether a guest who is there may stay.
     pub(crate) fn welcome(&self, guest: &Guest) -> bool {
-        match (self.access, &guest.identity) {
-            (Access::Anyone | Access::ThisComputer, _) => self.access.allows(guest.address),
+        match (self.access_at(guest.listener), &guest.identity) {
+            (access @ (Access::Anyone | Access::ThisComputer), identity) => {
+                let is_certified = |name: &str| self.may_be_certified(name);
+                access.allows(guest.address) && !matches!(identity, Identity::Certificate(name) if !is_certified(name))
+            }
             (Access::Password, Identity::Nameless) => is_this_computer(guest.address),
             (Access::Password, Identity::Unchecked) => false,
+            (Access::Password, Identity::Certificate(name)) => self.may_be_certified(name),
             (Access::Password, Identity::Account(then)) => self
                 .accounts
                 .find(&then.name)

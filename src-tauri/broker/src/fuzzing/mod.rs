@@ -1,4 +1,4 @@
-//! The session and the trees against models that are simpler than they are, under any sequence of steps.
+//! The session, the trees and the frames of a WebSocket against models that are simpler than they are, under any sequence of steps.
 //!
 //! Each function here reads its input as a list of steps and panics where the code and its model part. `fuzz/` drives
 //! them with libFuzzer, and `cargo test` with random bytes and with all that libFuzzer ever found (`fuzz/seeds/`).
@@ -8,10 +8,12 @@ mod retained_tree;
 mod script;
 mod session;
 mod subscription_tree;
+mod web_socket;
 
 pub use retained_tree::retained_tree;
 pub use session::session;
 pub use subscription_tree::subscription_tree;
+pub use web_socket::web_socket;
 
 /// Whether a Topic Filter matches a Topic Name, word for word as 4.7 says it and with no thought to speed. It shares
 /// nothing with the trees, nor with [`nightjar_mqtt::TopicFilter::matches`].
@@ -60,6 +62,7 @@ mod tests {
         repeat("session", session);
         repeat("subscription_tree", subscription_tree);
         repeat("retained_tree", retained_tree);
+        repeat("web_socket", web_socket);
     }
 
     #[test]
@@ -97,6 +100,11 @@ mod tests {
         #[test]
         fn no_steps_part_retained_tree_and_model(input in vec(any::<u8>(), 0..600)) {
             retained_tree(&input);
+        }
+
+        #[test]
+        fn no_bytes_part_web_socket_and_model(input in vec(any::<u8>(), 0..600)) {
+            web_socket(&input);
         }
     }
 }

@@ -1,9 +1,10 @@
 use std::time::{Duration, Instant};
 
-use nightjar_mqtt::{ProtocolVersion, Publish, ReasonCode, TopicName};
+use nightjar_mqtt::{ProtocolVersion, Publish, QoS, ReasonCode, TopicFilter, TopicName};
 
 use super::action::Close;
 use super::topic_aliases::TopicAliases;
+use crate::MountPoint;
 
 /// What a session knows of the connection that it is on.
 #[derive(Debug)]
@@ -22,6 +23,10 @@ pub(crate) struct Link {
     alias_maximum: u16,
     /// Those of the other direction.
     pub(super) topic_aliases: TopicAliases,
+    /// What the listener grants.
+    pub(super) maximum_qos: QoS,
+    pub(super) takes_retained: bool,
+    mount_point: Option<MountPoint>,
     /// The client wants to be told in words why something was refused (MQTT 5.0, 3.1.2.11.7).
     tells_reasons: bool,
 }
@@ -33,6 +38,8 @@ pub(super) enum NoTopic {
     OutOfRange,
     /// It has an alias alone, which was never set on this connection.
     Unknown,
+    /// It can't be below the mount point.
+    TooLong,
 }
 
 impl NoTopic {
@@ -45,6 +52,10 @@ impl NoTopic {
             Self::Unknown => Close::violation(
                 ReasonCode::PROTOCOL_ERROR,
                 "there is no Topic Name, and the Topic Alias stands for none (MQTT 5.0, 3.3.4)",
+            ),
+            Self::TooLong => Close::violation(
+                ReasonCode::TOPIC_NAME_INVALID,
+                "the Topic Name is longer than a topic can be below the listener's mount point",
             ),
         }
     }
@@ -70,8 +81,18 @@ impl Link {
             aliases: Vec::new(),
             alias_maximum,
             topic_aliases: TopicAliases::new(0),
+            maximum_qos: QoS::ExactlyOnce,
+            takes_retained: true,
+            mount_point: None,
             tells_reasons: true,
         }
+    }
+
+    /// What the listener grants: the highest QoS both ways, whether messages may be retained, and where the client's
+    /// topics are.
+    #[must_use]
+    pub(crate) fn with_terms(self, maximum_qos: QoS, takes_retained: bool, mount_point: Option<MountPoint>) -> Self {
+        Self { maximum_qos, takes_retained, mount_point, ..self }
     }
 
     /// The client takes Topic Aliases up to that one.
@@ -125,7 +146,8 @@ impl Link {
     pub(super) fn resolve_topic(&mut self, publish: &mut Publish) -> Result<TopicName, NoTopic> {
         let alias = publish.properties.as_mut().and_then(|properties| properties.topic_alias.take());
         let Some(alias) = alias else {
-            return publish.topic.take().ok_or(NoTopic::Unknown);
+            let topic = publish.topic.take().ok_or(NoTopic::Unknown)?;
+            return self.mounted(topic);
         };
         if alias == 0 || alias > self.alias_maximum {
             return Err(NoTopic::OutOfRange);
@@ -136,11 +158,30 @@ impl Link {
                 if self.aliases.len() <= index {
                     self.aliases.resize(index + 1, None);
                 }
-                let topic = topic.detached();
+                let topic = self.mounted(topic.detached())?;
                 self.aliases[index] = Some(topic.clone());
                 Ok(topic)
             }
             None => self.aliases.get(index).cloned().flatten().ok_or(NoTopic::Unknown),
         }
+    }
+
+    fn mounted(&self, topic: TopicName) -> Result<TopicName, NoTopic> {
+        match &self.mount_point {
+            None => Ok(topic),
+            Some(mount_point) => mount_point.mounted(&topic).ok_or(NoTopic::TooLong),
+        }
+    }
+
+    /// A filter of the client as the broker has it; `None` where it is too long for one.
+    pub(super) fn mounted_filter(&self, filter: &TopicFilter) -> Option<TopicFilter> {
+        match &self.mount_point {
+            None => Some(filter.clone()),
+            Some(mount_point) => mount_point.mounted_filter(self.version, filter),
+        }
+    }
+
+    pub(super) const fn is_mounted(&self) -> bool {
+        self.mount_point.is_some()
     }
 }

@@ -21,6 +21,7 @@ pub(crate) use topic_aliases::{TopicAlias, TopicAliases};
 
 use nightjar_mqtt::{
     Acknowledgement, AcknowledgementProperties, Disconnect, Packet, PacketIdentifier, Publish, QoS, ReasonCode,
+    Subscribe, Subscription, TopicFilter, Unsubscribe,
 };
 
 use self::inflight::{Found, Inflight};
@@ -173,8 +174,8 @@ impl Session {
                 let found = self.inflight.complete(acknowledgement.packet_identifier);
                 finish_flow("PUBCOMP", &acknowledgement, found, actions);
             }
-            Packet::Subscribe(subscribe) => actions.push(Action::Subscribe(subscribe)),
-            Packet::Unsubscribe(unsubscribe) => actions.push(Action::Unsubscribe(unsubscribe)),
+            Packet::Subscribe(subscribe) => self.handle_subscribe(subscribe, actions),
+            Packet::Unsubscribe(unsubscribe) => self.handle_unsubscribe(unsubscribe, actions),
             Packet::PingReq => actions.push(Action::Send(Packet::PingResp)),
             Packet::Disconnect(disconnect) => self.handle_disconnect(&disconnect, actions),
             Packet::Auth(_) => actions.push(Action::Close(Close::violation(
@@ -251,7 +252,42 @@ impl Session {
         }
     }
 
+    /// Grants no more than the listener does [MQTT-3.2.2-10].
+    fn handle_subscribe(&self, mut subscribe: Subscribe, actions: &mut Vec<Action>) {
+        for Subscription { filter, options } in &mut subscribe.subscriptions {
+            options.maximum_qos = options.maximum_qos.min(self.link.maximum_qos);
+            if self.link.is_mounted() && !self.mount(filter) {
+                actions.push(Action::Close(filter_too_long()));
+                return;
+            }
+        }
+        actions.push(Action::Subscribe(subscribe));
+    }
+
+    fn handle_unsubscribe(&self, mut unsubscribe: Unsubscribe, actions: &mut Vec<Action>) {
+        if self.link.is_mounted() && !unsubscribe.filters.iter_mut().all(|filter| self.mount(filter)) {
+            actions.push(Action::Close(filter_too_long()));
+            return;
+        }
+        actions.push(Action::Unsubscribe(unsubscribe));
+    }
+
+    /// Puts a filter below the listener's mount point; `false` where it can't be there.
+    fn mount(&self, filter: &mut TopicFilter) -> bool {
+        self.link.mounted_filter(filter).map(|mounted| *filter = mounted).is_some()
+    }
+
     fn handle_publish(&mut self, mut publish: Publish, actions: &mut Vec<Action>) {
+        if publish.qos > self.link.maximum_qos {
+            let detail = "PUBLISH has a higher QoS than the Maximum QoS of this listener [MQTT-3.2.2-11]";
+            actions.push(Action::Close(Close::violation(ReasonCode::QOS_NOT_SUPPORTED, detail)));
+            return;
+        }
+        if publish.retain && !self.link.takes_retained {
+            let detail = "PUBLISH has RETAIN set, and this listener takes no messages to be retained [MQTT-3.2.2-14]";
+            actions.push(Action::Close(Close::violation(ReasonCode::RETAIN_NOT_SUPPORTED, detail)));
+            return;
+        }
         let topic = match self.link.resolve_topic(&mut publish) {
             Ok(topic) => topic,
             Err(missing) => {
@@ -348,6 +384,11 @@ impl Session {
             publish_will: disconnect.reason_code != ReasonCode::SUCCESS,
         }));
     }
+}
+
+fn filter_too_long() -> Close {
+    let detail = "a Topic Filter is longer than one can be below the listener's mount point";
+    Close::violation(ReasonCode::TOPIC_FILTER_INVALID, detail)
 }
 
 /// Sends a packet behind which there is no way back: at once, unless the journal keeps the session.

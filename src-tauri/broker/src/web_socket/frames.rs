@@ -11,7 +11,7 @@ const HEADER: usize = 14;
 /// Bytes of a control frame's payload at most (5.5).
 const CONTROL: u64 = 125;
 /// Bytes of a frame at most. No memory is at stake; MQTT knows no packet that is larger.
-const LONGEST: u64 = 256 << 20;
+pub(crate) const LONGEST: u64 = 256 << 20;
 
 /// What a client did to the framing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +53,7 @@ impl FrameViolation {
 
 /// Why no more payload comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// The client said Close, perhaps with a code.
     Closed(Option<u16>),
     Violated(FrameViolation),
@@ -61,7 +61,7 @@ pub(super) enum End {
 
 /// Where in the stream of frames the next byte belongs.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     /// The beginning of a header.
     head: [u8; HEADER],
     head_len: usize,
@@ -94,17 +94,17 @@ enum Kind {
 
 impl Frames {
     /// Why nothing more is decoded; payload that was returned before comes first.
-    pub(super) const fn end(&self) -> Option<End> {
+    pub(crate) const fn end(&self) -> Option<End> {
         self.end
     }
 
     /// The payload that the next Pong is to have.
-    pub(super) const fn take_ping(&mut self) -> Option<Vec<u8>> {
+    pub(crate) const fn take_ping(&mut self) -> Option<Vec<u8>> {
         self.ping.take()
     }
 
     /// Decodes bytes in place: afterwards the payload is at their beginning. Returns how much that is.
-    pub(super) fn decode(&mut self, bytes: &mut [u8]) -> usize {
+    pub(crate) fn decode(&mut self, bytes: &mut [u8]) -> usize {
         let (mut read, mut payload) = (0, 0);
         while read < bytes.len() && self.end.is_none() {
             let Some(current) = &mut self.current else {

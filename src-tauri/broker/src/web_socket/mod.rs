@@ -11,6 +11,9 @@ mod opening;
 mod stream;
 
 pub(crate) use frames::FrameViolation;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use frames::{End, Frames, LONGEST as LONGEST_FRAME};
+pub(crate) use opening::PATH;
 pub use opening::WebSocketOptions;
 pub(crate) use opening::{Unopened, open};
 pub(crate) use stream::WebSocket;

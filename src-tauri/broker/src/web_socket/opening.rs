@@ -15,8 +15,10 @@ const LONGEST: usize = 8 << 10;
 const FIELDS: usize = 64;
 /// How long whoever is refused has to read why.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// `/mqtt` is what clients agree on; those that name no path, such as MQTT.js, ask for `/`.
-const PATHS: [&str; 2] = ["/mqtt", "/"];
+/// What clients agree on.
+pub(crate) const PATH: &str = "/mqtt";
+/// Those that name no path, such as MQTT.js, ask for `/`.
+const PATHS: [&str; 2] = [PATH, "/"];
 /// `mqtt` [MQTT-6.0.0-3], and what clients said before it was registered.
 const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
 
@@ -26,6 +28,8 @@ pub struct WebSocketOptions {
     /// Origins of the pages that may connect, such as `https://example.org`; none means all. Programs other than
     /// browsers send no Origin, and are not asked for one.
     pub origins: Vec<String>,
+    /// What a request has to ask for, such as `/mqtt`; by default that, and `/`.
+    pub path: Option<String>,
 }
 
 /// Why a connection did not become a WebSocket.
@@ -48,8 +52,8 @@ pub(crate) enum Refusal {
     TooLong,
     #[error("the request is not GET")]
     NotGet,
-    #[error("there is nothing at {0:?}: connect to /mqtt")]
-    NoSuchPath(String),
+    #[error("there is nothing at {asked:?}: connect to {offered}")]
+    NoSuchPath { asked: String, offered: String },
     #[error("this is an MQTT broker, and takes WebSocket connections here: connect with an MQTT client")]
     NoUpgrade,
     #[error("the WebSocket version is not 13 (RFC 6455, 4.2.1)")]
@@ -68,7 +72,7 @@ impl Refusal {
             Self::NotHttp | Self::Key | Self::Subprotocol => "400 Bad Request",
             Self::TooLong => "431 Request Header Fields Too Large",
             Self::NotGet => "405 Method Not Allowed",
-            Self::NoSuchPath(_) => "404 Not Found",
+            Self::NoSuchPath { .. } => "404 Not Found",
             Self::NoUpgrade | Self::Version => "426 Upgrade Required",
             Self::Origin(_) => "403 Forbidden",
         }
@@ -164,8 +168,9 @@ fn check(request: &httparse::Request<'_, '_>, options: &WebSocketOptions) -> Res
     }
     let path = request.path.unwrap_or_default();
     let path = path.split_once('?').map_or(path, |(path, _)| path);
-    if !PATHS.contains(&path) {
-        return Err(Refusal::NoSuchPath(path.chars().take(100).collect()));
+    if !options.path.as_deref().map_or_else(|| PATHS.contains(&path), |wanted| wanted == path) {
+        let offered = options.path.as_deref().unwrap_or(PATH).to_owned();
+        return Err(Refusal::NoSuchPath { asked: path.chars().take(100).collect(), offered });
     }
     if !has_token(request, "Upgrade", "websocket") || !has_token(request, "Connection", "upgrade") {
         return Err(Refusal::NoUpgrade);
@@ -251,7 +256,7 @@ mod tests {
             ("GET", "POST", Refusal::NotGet),
             ("HTTP/1.1", "HTTP/1.0", Refusal::NotHttp),
             ("GET /mqtt HTTP/1.1", "\u{10}\u{c}\u{0}\u{4}MQTT\u{4}", Refusal::NotHttp),
-            ("/mqtt ", "/chat ", Refusal::NoSuchPath("/chat".to_owned())),
+            ("/mqtt ", "/chat ", Refusal::NoSuchPath { asked: "/chat".to_owned(), offered: "/mqtt".to_owned() }),
             ("Upgrade: WebSocket\r\n", "", Refusal::NoUpgrade),
             ("Upgrade: WebSocket", "Upgrade: h2c", Refusal::NoUpgrade),
             ("keep-alive, Upgrade", "keep-alive", Refusal::NoUpgrade),
@@ -272,8 +277,19 @@ mod tests {
     }
 
     #[test]
+    fn a_path_of_its_own_is_the_only_one() {
+        let options = WebSocketOptions { path: Some("/broker".to_owned()), ..Default::default() };
+        let ask = |path: &str| answer(GOOD.replace("/mqtt ", path).as_bytes(), &options).unwrap().map(drop);
+        assert_eq!(ask("/broker?a=b "), Ok(()));
+        for path in ["/mqtt", "/", "/broker/"] {
+            let refusal = Refusal::NoSuchPath { asked: path.to_owned(), offered: "/broker".to_owned() };
+            assert_eq!(ask(&format!("{path} ")), Err(refusal));
+        }
+    }
+
+    #[test]
     fn origins_are_those_of_the_list_where_there_is_one() {
-        let options = WebSocketOptions { origins: vec!["https://panel.example".to_owned()] };
+        let options = WebSocketOptions { origins: vec!["https://panel.example".to_owned()], ..Default::default() };
         let ask = |origin: &str| {
             let request = GOOD.replace("Host: broker", &format!("Host: broker\r\n{origin}"));
             answer(request.as_bytes(), &options).unwrap().map(drop)

@@ -55,7 +55,7 @@ async fn a_ban_that_is_over_keeps_nobody_out() {
     let micros = nightjar_broker::now().wall.micros();
     house.broker.set_bans(ban("client", "tv-1", Some(Timestamp::from_micros(micros + 3_600_000_000))));
     assert_eq!(answer(&house, tv(V5)).await, ReasonCode::BANNED);
-    house.broker.set_bans(ban("client", "tv-1", Some(Timestamp::from_micros(micros))));
+    house.broker.set_bans(ban("client", "tv-1", Some(Timestamp::from_micros(micros - 1))));
     assert_eq!(answer(&house, tv(V5)).await, ReasonCode::SUCCESS);
     assert_eq!(house.broker.bans().bans[0].number, BanNumber(1));
 }

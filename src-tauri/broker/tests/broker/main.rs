@@ -5,6 +5,7 @@ mod bans;
 mod delivery;
 mod handshake;
 mod lasting;
+mod listeners;
 mod logins;
 #[path = "../peer/mod.rs"]
 mod peer;
@@ -15,6 +16,7 @@ mod rules;
 mod sessions;
 mod shared;
 mod takeover;
+mod terms;
 mod topic_aliases;
 mod turns;
 mod web_socket;

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use nightjar_broker::{
-    Access, Broker, Event, EventKind, Journal, KeptSession, Limits, Message, Options, Page, PageQuery, Progress,
-    QueueUnreadable, Queued, QueuedMessage, Record, Restored, Sequence, SessionNumber, SessionRecord, Source,
+    Access, Broker, Event, EventKind, Journal, KeptSession, Limits, ListenerOptions, Message, Options, Page, PageQuery,
+    Progress, QueueUnreadable, Queued, QueuedMessage, Record, Restored, Sequence, SessionNumber, SessionRecord, Source,
 };
 use nightjar_mqtt::{
     Acknowledgement, ConnAck, Connect, ConnectProperties, Decoder, Disconnect, Login, Packet, PacketIdentifier,
@@ -226,6 +226,16 @@ impl House {
         let broker = self.broker.clone();
         let address: SocketAddr = address.parse().unwrap();
         tokio::spawn(async move { broker.serve(reader, writer, address).await });
+        Peer { stream: near, decoder: Decoder::for_version(V5, usize::MAX), version: V5, input: BytesMut::new() }
+    }
+
+    /// A connection through a listener with such options.
+    pub(crate) fn peer_at(&self, options: &ListenerOptions) -> Peer {
+        let (near, far) = tokio::io::duplex(1 << 20);
+        let (reader, writer) = tokio::io::split(far);
+        let (broker, options) = (self.broker.clone(), options.clone());
+        let address: SocketAddr = "127.0.0.1:50000".parse().unwrap();
+        tokio::spawn(async move { broker.serve_on(reader, writer, address, &options).await });
         Peer { stream: near, decoder: Decoder::for_version(V5, usize::MAX), version: V5, input: BytesMut::new() }
     }
 

@@ -24,6 +24,10 @@ pub enum CertificateError {
     Mismatch { certificate: PathBuf, key: PathBuf },
     #[error("the certificate in {} and the key in {} can't be used ({problem}): make new ones, with a key of ECDSA P-256 or RSA 2048", certificate.display(), key.display())]
     Unusable { certificate: PathBuf, key: PathBuf, problem: String },
+    #[error("the authority of the clients in {} can't be used ({problem}): name the file with the certificate that signed theirs", file.display())]
+    ClientAuthority { file: PathBuf, problem: String },
+    #[error("the revocation list in {} can't be used ({problem}): name a list in PEM that begins with -----BEGIN X509 CRL-----", file.display())]
+    RevocationList { file: PathBuf, problem: String },
     /// Of Nightjar's own authority, one of two files is missing or none of ours.
     #[error("{} can't be used ({problem}): put it back from a backup, or remove ca.pem and ca-key.pem beside it, and Nightjar makes a new authority, which devices must be told to trust", file.display())]
     Authority { file: PathBuf, problem: String },
@@ -38,6 +42,7 @@ impl CertificateError {
         match source {
             TlsError::Mismatch => Self::Mismatch { certificate, key },
             TlsError::Unusable(error) => Self::Unusable { certificate, key, problem: error.to_string() },
+            TlsError::Authority(problem) | TlsError::Revoked(problem) => Self::Unusable { certificate, key, problem },
         }
     }
 }

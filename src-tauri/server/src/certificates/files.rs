@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{CertificateError, CertificateFiles, Identity};
@@ -29,6 +29,17 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
         return Err(CertificateError::NoCertificate { file: file.to_owned() });
     }
     Ok(chain)
+}
+
+/// The revocation lists of a file: at least one.
+pub(super) fn revocation_lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, CertificateError> {
+    let text = read(file)?;
+    let lists = CertificateRevocationListDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>().unwrap_or_default();
+    if lists.is_empty() {
+        let problem = "there is none in it".to_owned();
+        return Err(CertificateError::RevocationList { file: file.to_owned(), problem });
+    }
+    Ok(lists)
 }
 
 fn key(file: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> {

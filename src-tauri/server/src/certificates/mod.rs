@@ -1,4 +1,4 @@
-//! What TLS listeners show: a certificate of Nightjar's own, or one from files.
+//! What TLS listeners show: a certificate of Nightjar's own, or one from files; and whose certificates clients show.
 
 mod authority;
 mod error;
@@ -9,7 +9,7 @@ mod own;
 use std::path::{Path, PathBuf};
 
 pub use error::CertificateError;
-use nightjar_broker::Tls;
+use nightjar_broker::{ClientAuthority, Tls, TlsError, TlsIdentity};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A certificate, those that lead to its authority, and its key.
@@ -19,7 +19,7 @@ pub(crate) struct Identity {
 }
 
 /// Where the certificate comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
     /// Nightjar's own, in `certs/` of the data directory.
     Own(PathBuf),
@@ -27,28 +27,82 @@ pub(crate) enum Source {
 }
 
 /// Somebody's own certificate and key, in PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CertificateFiles {
     /// The certificate, followed by those that lead to its authority.
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
 
-impl Source {
-    pub(crate) fn of(files: Option<CertificateFiles>, data_directory: &Path) -> Self {
-        files.map_or_else(|| Self::Own(data_directory.join("certs")), Self::Files)
-    }
+/// How clients show certificates.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientCertificates {
+    /// Without one nobody gets through; else whoever shows none is asked for a password where one is needed.
+    pub required: bool,
+    /// The certificates of the authorities that sign those of clients, in PEM.
+    pub authority: PathBuf,
+    /// What these authorities took back: lists in PEM.
+    pub revoked: Option<PathBuf>,
+    /// The common name of a certificate is the user's, and takes the place of a password.
+    pub login: bool,
+}
 
-    /// Reads the certificate, or makes one. Blocks on the disk.
+/// All that a TLS listener has from files.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TlsSource {
+    pub(crate) certificate: Source,
+    pub(crate) clients: Option<ClientCertificates>,
+}
+
+impl TlsSource {
+    /// Reads what is shown, or makes a certificate. Blocks on the disk.
     pub(crate) fn load(&self) -> Result<Tls, CertificateError> {
-        let Identity { chain, key } = self.identity()?;
-        Tls::new(chain, key).map_err(|error| self.unusable(error))
+        Tls::new(self.read()?).map_err(|error| self.unusable(error))
     }
 
     /// Shows what is there now, which may have been renewed. Blocks on the disk.
     pub(crate) fn renew(&self, tls: &Tls) -> Result<(), CertificateError> {
-        let Identity { chain, key } = self.identity()?;
-        tls.replace(chain, key).map_err(|error| self.unusable(error))
+        tls.replace(self.read()?).map_err(|error| self.unusable(error))
+    }
+
+    fn read(&self) -> Result<TlsIdentity, CertificateError> {
+        let Identity { chain, key } = self.certificate.identity()?;
+        let clients = self.clients.as_ref().map(ClientCertificates::read).transpose()?;
+        Ok(TlsIdentity { chain, key, clients })
+    }
+
+    fn unusable(&self, error: TlsError) -> CertificateError {
+        match (&self.clients, error) {
+            (Some(clients), TlsError::Authority(problem)) => {
+                CertificateError::ClientAuthority { file: clients.authority.clone(), problem }
+            }
+            (Some(ClientCertificates { revoked: Some(file), .. }), TlsError::Revoked(problem)) => {
+                CertificateError::RevocationList { file: file.clone(), problem }
+            }
+            (_, error) => self.certificate.unusable(error),
+        }
+    }
+}
+
+impl ClientCertificates {
+    /// Whether the files can be read. Blocks on the disk.
+    pub(crate) fn check(&self) -> Result<(), CertificateError> {
+        self.read().map(drop)
+    }
+
+    fn read(&self) -> Result<ClientAuthority, CertificateError> {
+        Ok(ClientAuthority {
+            authorities: files::certificates(&self.authority)?,
+            revoked: self.revoked.as_deref().map_or_else(|| Ok(Vec::new()), files::revocation_lists)?,
+            required: self.required,
+            names_clients: self.login,
+        })
+    }
+}
+
+impl Source {
+    pub(crate) fn of(files: Option<CertificateFiles>, data_directory: &Path) -> Self {
+        files.map_or_else(|| Self::Own(data_directory.join("certs")), Self::Files)
     }
 
     fn identity(&self) -> Result<Identity, CertificateError> {
@@ -58,7 +112,7 @@ impl Source {
         }
     }
 
-    fn unusable(&self, source: nightjar_broker::TlsError) -> CertificateError {
+    fn unusable(&self, source: TlsError) -> CertificateError {
         let (certificate, key) = match self {
             Self::Own(directory) => (directory.join(own::CERTIFICATE), directory.join(own::KEY)),
             Self::Files(CertificateFiles { certificate, key }) => (certificate.clone(), key.clone()),

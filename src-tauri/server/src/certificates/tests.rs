@@ -6,6 +6,10 @@ use tempfile::TempDir;
 
 use super::*;
 
+fn source(certificate: Source) -> TlsSource {
+    TlsSource { certificate, clients: None }
+}
+
 fn own(directory: &Path) -> Vec<CertificateDer<'static>> {
     Source::Own(directory.to_owned()).identity().unwrap().chain
 }
@@ -22,7 +26,7 @@ fn a_certificate_is_made_once_and_keys_are_their_owners() {
         let metadata = fs::metadata(directory.join(file)).unwrap();
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777, mode, "{file}");
     }
-    Source::Own(directory).load().unwrap();
+    source(Source::Own(directory)).load().unwrap();
 }
 
 #[test]
@@ -66,7 +70,7 @@ fn an_authority_that_lost_its_key_is_not_replaced_in_silence() {
     let key = data.path().join("ca-key.pem");
     fs::write(&key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
     let said = |problem: &str| {
-        let error = Source::Own(data.path().to_owned()).load().unwrap_err().to_string();
+        let error = source(Source::Own(data.path().to_owned())).load().unwrap_err().to_string();
         assert!(error.contains("ca-key.pem can't be used") && error.contains(problem), "{error}");
         assert!(error.contains("remove ca.pem and ca-key.pem"), "{error}");
     };
@@ -93,15 +97,15 @@ fn files(directory: &Path, years: [i32; 2]) -> CertificateFiles {
 fn files_are_taken_as_they_are() {
     let data = TempDir::new().unwrap();
     let files = files(data.path(), [2020, 2090]);
-    let tls = Source::Files(files.clone()).load().unwrap();
-    Source::Files(files).renew(&tls).unwrap();
+    let source = source(Source::Files(files));
+    source.renew(&source.load().unwrap()).unwrap();
 }
 
 #[test]
 fn wrong_files_name_the_file_and_the_cure() {
     let data = TempDir::new().unwrap();
     let good = files(data.path(), [2020, 2090]);
-    let fault = |files: &CertificateFiles| Source::Files(files.clone()).load().unwrap_err().to_string();
+    let fault = |files: &CertificateFiles| source(Source::Files(files.clone())).load().unwrap_err().to_string();
     let with = |certificate: Option<&Path>, key: Option<&Path>| CertificateFiles {
         certificate: certificate.unwrap_or(&good.certificate).to_owned(),
         key: key.unwrap_or(&good.key).to_owned(),
@@ -126,5 +130,28 @@ fn wrong_files_name_the_file_and_the_cure() {
     for (years, words) in [([2010, 2020], "replace it with a new one"), ([2090, 2099], "set the clock")] {
         let said = fault(&files(data.path(), years));
         assert!(said.contains("mine.pem") && said.contains(words), "{said}");
+    }
+}
+
+#[test]
+fn what_clients_are_asked_for_is_named_where_it_is_wrong() {
+    let data = TempDir::new().unwrap();
+    let good = files(data.path(), [2020, 2090]);
+    let rubbish = data.path().join("rubbish.pem");
+    fs::write(&rubbish, "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n").unwrap();
+    let load = |authority: &Path, revoked: Option<&Path>| {
+        let (authority, revoked) = (authority.to_owned(), revoked.map(Path::to_owned));
+        let clients = Some(ClientCertificates { required: true, authority, revoked, login: true });
+        TlsSource { certificate: Source::Files(good.clone()), clients }.load().map_err(|error| error.to_string())
+    };
+    load(&good.certificate, None).unwrap();
+    for (authority, revoked, name, words) in [
+        (&data.path().join("missing.pem"), None, "missing.pem", "make it readable"),
+        (&good.key, None, "mine-key.pem", "no certificate in PEM"),
+        (&good.certificate, Some(&*good.key), "mine-key.pem", "name a list in PEM"),
+        (&good.certificate, Some(&*rubbish), "rubbish.pem", "name a list in PEM"),
+    ] {
+        let said = load(authority, revoked).unwrap_err();
+        assert!(said.contains(name) && said.contains(words), "{said}");
     }
 }
