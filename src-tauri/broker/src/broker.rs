@@ -305,6 +305,11 @@ impl Broker {
         self.shared.gate.bans().list().clone()
     }
 
+    /// How many accounts there are.
+    pub fn account_count(&self) -> usize {
+        self.shared.gate.rules().accounts.len()
+    }
+
     /// Ends the connections of those who may no longer connect, and the pauses of those who now may.
     fn turn_out(&self, why: &str) {
         self.shared.flapping.forgive_addresses();

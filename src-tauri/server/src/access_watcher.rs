@@ -1,7 +1,7 @@
 //! Tells the broker of accounts, rules and bans that were changed in the data directory, by this program or another.
 
 use std::path::Path;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// A thread that looks until this is dropped.
 #[derive(Debug)]
 pub(crate) struct AccessWatcher {
-    stop: Option<Sender<()>>,
+    /// Who asks it to look at once, and is told when it has; it ends when this is gone.
+    asks: Option<Sender<SyncSender<()>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -65,10 +66,15 @@ pub(crate) fn read(data_directory: &Path) -> (Watches, Found) {
 impl AccessWatcher {
     pub(crate) fn start(watches: Watches, broker: Broker) -> std::io::Result<Self> {
         let Watches { mut accounts, mut rules, mut bans } = watches;
-        let (stop, stopped) = channel();
+        let (asks, asked) = channel::<SyncSender<()>>();
         let thread = std::thread::Builder::new().name("access".to_owned()).spawn(move || {
             let (mut accounts_failed, mut rules_failed, mut bans_failed) = (false, false, false);
-            while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+            loop {
+                let waiting = match asked.recv_timeout(EVERY) {
+                    Ok(waiting) => Some(waiting),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => break,
+                };
                 look(&mut accounts, "the accounts", &mut accounts_failed, |accounts| broker.set_accounts(accounts));
                 look(&mut rules, "the rules", &mut rules_failed, |rules| {
                     // The window sets what it changes itself.
@@ -81,14 +87,28 @@ impl AccessWatcher {
                         broker.set_bans(bans);
                     }
                 });
+                if let Some(waiting) = waiting {
+                    // Who asked may be gone.
+                    let _ = waiting.try_send(());
+                }
             }
         })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { asks: Some(asks), thread: Some(thread) })
+    }
+
+    /// Asks it to look at once; what is received says that it has. Nothing is, where it has ended.
+    pub(crate) fn ask(&self) -> Receiver<()> {
+        let (waiting, told) = sync_channel(1);
+        if let Some(asks) = &self.asks {
+            // It may be ending.
+            let _ = asks.send(waiting);
+        }
+        told
     }
 
     /// Ends the thread, and its use of the database.
     pub(crate) fn stop(&mut self) {
-        self.stop = None;
+        self.asks = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

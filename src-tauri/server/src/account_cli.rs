@@ -9,14 +9,8 @@ use clap::{Args, Subcommand};
 use nightjar_broker::{Access, Account, AccountName, PasswordHash};
 use nightjar_store::AccountBook;
 
-use crate::{Settings, foreign_file, mosquitto_passwords};
-
-/// Bytes of the longest password: CONNECT has room for no more.
-const LONGEST_PASSWORD: usize = 65_535;
-/// Without those that are taken for one another.
-const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-/// Five bits each.
-const GENERATED_LENGTH: usize = 20;
+use crate::password::{LONGEST, Password};
+use crate::{InvalidPassword, Settings, foreign_file, mosquitto_passwords};
 
 /// Who may log in.
 #[derive(Debug, Subcommand)]
@@ -69,7 +63,7 @@ pub(crate) fn run(command: AccountCommand, data_directory: &Path) -> anyhow::Res
             }
             // Others may use the data directory while somebody thinks of a password.
             drop(book);
-            let password = Password::from(&source)?;
+            let password = NewPassword::from(&source)?;
             book = AccountBook::open(data_directory)?;
             let changed = nightjar_broker::now().wall;
             book.add(&[Account { name: name.clone(), password: password.hash()?, disabled: false, changed }])?;
@@ -79,7 +73,7 @@ pub(crate) fn run(command: AccountCommand, data_directory: &Path) -> anyhow::Res
         }
         AccountCommand::Password { name: wanted, source } => {
             let name = name(&wanted)?;
-            let password = Password::from(&source)?;
+            let password = NewPassword::from(&source)?;
             let hash = password.hash()?;
             AccountBook::open(data_directory)?.set_password(&name, &hash, nightjar_broker::now().wall)?;
             password.show()?;
@@ -104,15 +98,16 @@ pub(crate) fn run(command: AccountCommand, data_directory: &Path) -> anyhow::Res
 }
 
 /// A password that somebody chose or that was made up.
-struct Password {
-    text: String,
+struct NewPassword {
+    password: Password,
     is_new: bool,
 }
 
-impl Password {
+impl NewPassword {
     fn from(source: &PasswordSource) -> anyhow::Result<Self> {
         if !source.password_stdin {
-            return Ok(Self { text: generated()?, is_new: true });
+            let password = Password::generated().context("the system gives no random numbers")?;
+            return Ok(Self { password, is_new: true });
         }
         let text = if io::stdin().is_terminal() {
             let text = rpassword::prompt_password("Password: ").context("the password can't be read")?;
@@ -121,33 +116,27 @@ impl Password {
             text
         } else {
             let mut line = String::new();
-            let mut input = io::Read::take(io::stdin().lock(), LONGEST_PASSWORD as u64 + 2);
+            let mut input = io::Read::take(io::stdin().lock(), LONGEST as u64 + 2);
             input.read_line(&mut line).context("the password can't be read: it has to be text in UTF-8")?;
             line.trim_end_matches(['\r', '\n']).to_owned()
         };
-        ensure!(
-            !text.is_empty(),
-            "the password is empty: write one, or leave out --password-stdin to have one made up"
-        );
-        ensure!(text.len() <= LONGEST_PASSWORD, "the password is longer than MQTT has room for");
-        Ok(Self { text, is_new: false })
+        let password = Password::new(text).map_err(|error| match error {
+            InvalidPassword::Empty => {
+                anyhow::anyhow!("{error}: write one, or leave out --password-stdin to have one made up")
+            }
+            InvalidPassword::TooLong => error.into(),
+        })?;
+        Ok(Self { password, is_new: false })
     }
 
     fn hash(&self) -> anyhow::Result<PasswordHash> {
-        Ok(PasswordHash::of(self.text.as_bytes())?)
+        Ok(self.password.hash()?)
     }
 
     /// Shows a password that was made up: nobody can, later.
     fn show(&self) -> io::Result<()> {
-        if self.is_new { writeln!(io::stdout(), "{}", self.text) } else { Ok(()) }
+        if self.is_new { writeln!(io::stdout(), "{}", self.password.as_str()) } else { Ok(()) }
     }
-}
-
-fn generated() -> anyhow::Result<String> {
-    let mut random = [0; GENERATED_LENGTH];
-    getrandom::fill(&mut random).context("the system gives no random numbers")?;
-    // 256 is a multiple of the letters' number, so that none is likelier.
-    Ok(random.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect())
 }
 
 fn list(accounts: &[Account]) -> io::Result<()> {
@@ -185,17 +174,4 @@ fn hint(data_directory: &Path) {
 #[expect(clippy::print_stderr, reason = "a user at a terminal asked for it; the output is the password, or data")]
 fn say(sentence: &str) {
     eprintln!("{sentence}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_that_is_made_up_is_long_and_new() {
-        let (first, second) = (generated().unwrap(), generated().unwrap());
-        assert_ne!(first, second);
-        assert_eq!(first.len(), GENERATED_LENGTH);
-        assert!(first.bytes().all(|byte| LETTERS.contains(&byte)));
-    }
 }

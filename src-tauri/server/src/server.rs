@@ -92,7 +92,6 @@ impl Server {
         };
         let Kept { retained, sessions, ever_connected } = kept;
         let Found { accounts, rules, bans } = found;
-        let nobody = settings.access == Access::Password && accounts.is_empty();
         let broker_options =
             Options { limits: settings.terms.limits.clone(), access: settings.access, accounts, rules, bans };
         let broker = Broker::start(broker_options, Arc::clone(&store) as _, Restored { retained, sessions });
@@ -109,8 +108,7 @@ impl Server {
                 return Err(OpenError::Thread(error).into());
             }
         };
-        let nobody = nobody.then(|| NO_ACCOUNTS.to_owned());
-        let notices = set_aside.iter().map(set_aside_notice).chain(nobody).collect();
+        let notices = set_aside.iter().map(set_aside_notice).collect();
         let live = Arc::new(Live {
             broker,
             store,
@@ -183,9 +181,10 @@ impl Server {
         self.live.reload().await
     }
 
-    /// What the user should know about the start: one sentence each.
-    pub fn notices(&self) -> &[String] {
-        &self.notices
+    /// What the user should know about the start, and about who is kept out: one sentence each.
+    pub fn notices(&self) -> Vec<String> {
+        let nobody = self.broker().access() == Access::Password && self.broker().account_count() == 0;
+        self.notices.iter().cloned().chain(nobody.then(|| NO_ACCOUNTS.to_owned())).collect()
     }
 
     /// Whether a client has ever connected to a broker on this data directory.
@@ -239,6 +238,13 @@ impl Server {
         let (changed, bans) = book.change(|list| change(list).map_err(BansError::from))?;
         self.broker().set_bans(bans);
         Ok(changed)
+    }
+
+    /// Waits until the broker has the accounts as they are on the disk now.
+    pub(crate) fn follow_accounts(&self) {
+        let told = self.watcher.lock().ask();
+        // It fails where the watcher has ended, and with it the broker.
+        let _ = told.recv();
     }
 
     /// Ends the connections, commits everything, and closes the journal.

@@ -5,10 +5,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 
 use bytes::Bytes;
-use nightjar_broker::{Access, ClientIdentifier, OwnMessage, Scheme};
+use nightjar_broker::{Access, AccountName, ClientIdentifier, OwnMessage, Scheme};
 use nightjar_mqtt::{QoS, TopicFilter, TopicName};
-use nightjar_server::{Overrides, Server, Settings, SettingsError, StartError, StartOptions};
-use nightjar_store::{Keep, Keeping, KeepingRule};
+use nightjar_server::{AccountError, Overrides, Password, Server, Settings, SettingsError, StartError, StartOptions};
+use nightjar_store::{AccountsError, Durability, Keep, Keeping, KeepingRule};
 
 fn options(directory: &Path, listen: Option<SocketAddr>) -> StartOptions {
     let listen = listen.map(|address| (Scheme::Tcp, address)).into_iter().collect();
@@ -131,4 +131,33 @@ async fn what_is_kept_changes_at_once_and_is_remembered() {
     let server = Server::start(options(directory.path(), any_port())).await.unwrap();
     assert_eq!(*server.store().keeping(), wanted);
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_changed_from_within_and_hold_at_once() {
+    for durability in [Durability::PowerLoss, Durability::None] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut options = options(directory.path(), any_port());
+        (options.settings.durability, options.settings.access) = (durability, Access::Password);
+        let server = Server::start(options).await.unwrap();
+        assert_eq!(server.notices().len(), 1, "nobody can log in: {:?}", server.notices());
+        let (tv, car) = (AccountName::new("tv").unwrap(), AccountName::new("car").unwrap());
+        server.add_account(tv.clone(), &Password::generated().unwrap()).unwrap();
+        assert_eq!(server.broker().account_count(), 1, "the broker has it when the call returns");
+        assert!(server.notices().is_empty(), "{:?}", server.notices());
+        let error = server.add_account(tv.clone(), &Password::new("x".to_owned()).unwrap()).unwrap_err();
+        assert!(matches!(error, AccountError::Book(AccountsError::Exists { .. })), "{error}");
+
+        let password = Password::new("secret".to_owned()).unwrap();
+        server.set_account_password(&tv, &password).unwrap();
+        server.set_account_disabled(&tv, true).unwrap();
+        let accounts = server.accounts().unwrap();
+        assert_eq!((accounts.len(), accounts[0].disabled), (1, true));
+        assert!(accounts[0].password.verify(b"secret"));
+        let error = server.remove_account(&car).unwrap_err();
+        assert!(matches!(error, AccountError::Book(AccountsError::Unknown { .. })), "{error}");
+        server.remove_account(&tv).unwrap();
+        assert_eq!((server.accounts().unwrap().len(), server.broker().account_count()), (0, 0));
+        server.stop().await;
+    }
 }
