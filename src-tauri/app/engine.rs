@@ -130,7 +130,7 @@ impl Running {
             data_directory: self.server.data_directory().display().to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ever_connected: self.server.ever_connected(),
-            notices: self.server.notices().to_vec(),
+            notices: self.server.notices(),
             started_at: millis(self.started),
         }
     }

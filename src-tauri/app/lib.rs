@@ -25,6 +25,7 @@ pub mod wire;
 mod arguments;
 mod commands;
 mod fault;
+mod firewall;
 mod window;
 
 use std::process::ExitCode;

@@ -11,7 +11,7 @@ use tauri_plugin_window_state::StateFlags;
 use tracing_subscriber::EnvFilter;
 
 use crate::clipboard::Clipboard;
-use crate::commands::{clients, export, history, keeping, overview, publish, retained, shell, topics};
+use crate::commands::{accounts, clients, export, history, keeping, overview, publish, retained, shell, topics};
 use crate::engine::{Engine, Launch};
 use crate::preferences;
 use crate::wire::Theme;
@@ -75,6 +75,10 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             shell::status,
             shell::retry_start,
             shell::set_access,
+            accounts::accounts,
+            accounts::generate_password,
+            accounts::add_account,
+            accounts::firewall,
             shell::preferences,
             shell::set_preferences,
             shell::copy,

@@ -50,7 +50,7 @@ export const tests = {
   async "opening the broker asks once, and No changes nothing"(open) {
     const page = await open("access=this_computer");
     const access = page.getByRole("group", { name: "Who may connect" });
-    await access.getByText("Anyone on my network").click();
+    await access.getByRole("button", { name: "Anyone" }).click();
     const dialog = page.getByRole("dialog", { name: "Let anyone on your network connect?" });
     assert.equal(
       await page.evaluate(() => document.activeElement.textContent.trim()),
@@ -59,16 +59,16 @@ export const tests = {
     );
     await dialog.getByRole("button", { name: "Cancel" }).click();
     assert.equal(await page.evaluate(() => window.nightjar.running.access), "this_computer");
-    await access.getByText("Anyone on my network").click();
+    await access.getByRole("button", { name: "Anyone" }).click();
     await dialog.getByRole("button", { name: "Let anyone connect" }).click();
     await page.getByRole("img", { name: "QR code of mqtt://192.168.1.20:1883" }).waitFor();
-    assert.equal(await access.locator("[aria-pressed=true]").innerText(), "Anyone on my network");
+    assert.equal(await access.locator("[aria-pressed=true]").innerText(), "Anyone");
   },
 
   async "a switch that fails says so beside it"(open) {
     const page = await open();
     await page.evaluate(() => window.nightjar.host.failing.add("setAccess"));
-    await page.getByRole("group", { name: "Who may connect" }).getByText("This computer only").click();
+    await page.getByRole("group", { name: "Who may connect" }).getByRole("button", { name: "This computer" }).click();
     await page.getByText("That did not work: The test wants it so. Try again.").waitFor();
     assert.equal(await page.evaluate(() => window.nightjar.running.access), "anyone");
   },
@@ -104,31 +104,91 @@ export const tests = {
     await page.getByRole("heading", { name: "Your broker is running" }).waitFor();
     const code = page.locator("pre");
     assert.match(await code.innerText(), /mosquitto_sub -h 127\.0\.0\.1 -t "#" -v/);
-    await page.getByRole("group", { name: "Who may connect" }).getByText("Anyone on my network").click();
+    await page.getByRole("radio", { name: "Anyone on my network" }).click();
     await page.getByRole("button", { name: "Let anyone connect" }).click();
     await page.getByRole("img", { name: "QR code of mqtt://192.168.1.20:1883" }).waitFor();
     for (const [tab, line] of [
       ["mosquitto", "mosquitto_pub -h 192.168.1.20"],
       ["Python", 'hostname="192.168.1.20", port=1883'],
-      ["Arduino", 'mqtt.setServer("192.168.1.20", 1883)'],
-      ["Home Assistant", "Broker:   192.168.1.20"],
-      ["Node", 'mqtt.connect("mqtt://192.168.1.20:1883")'],
+      ["Arduino, ESP32", 'mqtt.setServer("192.168.1.20", 1883)'],
+      ["MicroPython", 'MQTTClient("my-board", "192.168.1.20", port=1883)'],
+      ["Home Assistant", "Broker:    192.168.1.20"],
+      ["Node-RED", "Server:    192.168.1.20"],
+      ["Node.js", 'mqtt.connect("mqtt://192.168.1.20:1883")'],
     ]) {
-      await page.getByRole("tab", { name: tab }).click();
+      await page.getByRole("tab", { name: tab, exact: true }).click();
       assert.ok((await code.innerText()).includes(line), `${tab} has ${line}`);
     }
     await page.getByRole("button", { name: "Copy these lines" }).click();
     assert.match(await page.evaluate(() => window.nightjar.host.copied.at(-1)), /mqtt:\/\/192\.168\.1\.20:1883/);
   },
 
+  async "devices get a login: errors stand at their fields, the password is shown once, and the lines have it"(open) {
+    const page = await open("empty=1&firewall=ufw");
+    await page.getByRole("radio", { name: "Devices on my network, with a password" }).click();
+    const dialog = page.getByRole("dialog", { name: "A login for your devices" });
+    const [name, password] = [
+      dialog.getByLabel("User name", { exact: true }),
+      dialog.getByLabel("Password", { exact: true }),
+    ];
+    assert.equal(await name.evaluate((input) => input === document.activeElement), true, "one can type at once");
+    await name.fill("a:b");
+    await page.keyboard.press("Enter");
+    await dialog.getByText("no control characters, and no colon").waitFor();
+    assert.equal(await name.getAttribute("aria-invalid"), "true");
+    await name.fill("tv");
+    await password.fill("it's secret");
+    await dialog.getByRole("button", { name: "Make it and let devices in" }).click();
+    const shown = page.getByRole("dialog", { name: "Note the password now" });
+    await shown.getByText("it's secret").waitFor();
+    await shown.getByRole("button", { name: "Copy the password" }).click();
+    assert.equal(await page.evaluate(() => window.nightjar.host.copied.at(-1)), "it's secret");
+    await shown.getByRole("button", { name: "I have it" }).click();
+    await page.getByRole("img", { name: "QR code of mqtt://192.168.1.20:1883" }).waitFor();
+    assert.match(await page.locator(".snippets pre").innerText(), /-u tv -P 'it'\\''s secret'/);
+    await page.getByText("A device can’t reach this address?").click();
+    await page.getByText("sudo ufw allow 1883/tcp").waitFor();
+  },
+
+  async "no login is made where the user goes back, and the choice stands as it was"(open) {
+    const page = await open("empty=1");
+    await page.getByRole("radio", { name: "Devices on my network, with a password" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    assert.equal(await page.getByRole("radio", { name: "This computer only" }).isChecked(), true);
+    assert.deepEqual(await page.evaluate(() => window.nightjar.host.accounts()), []);
+  },
+
+  async "the arrows go past a choice without making it, Space makes it"(open) {
+    const page = await open("empty=1");
+    await page.getByRole("radio", { name: "This computer only" }).focus();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowRight");
+    assert.equal(await page.getByRole("dialog").count(), 0, "nothing was asked on the way");
+    await page.keyboard.press("Space");
+    await page.getByRole("dialog", { name: "Let anyone on your network connect?" }).waitFor();
+    await page.keyboard.press("Escape");
+    assert.equal(await page.getByRole("radio", { name: "This computer only" }).isChecked(), true);
+  },
+
+  async "without the password at hand the lines say where it belongs"(open) {
+    const page = await open("empty=1&access=password&account=tv&account=car");
+    await page.getByText("tv, or 1 other").waitFor();
+    assert.match(await page.locator(".snippets pre").innerText(), /-u tv -P PASSWORD/);
+    await page.getByText("Put the password in the place of PASSWORD").waitFor();
+    await page.getByRole("button", { name: "Make another" }).click();
+    await page.getByRole("dialog").getByLabel("User name", { exact: true }).fill("tv");
+    await page.getByRole("button", { name: "Make this login" }).click();
+    await page.getByText("There is an account of this name already: choose another").waitFor();
+  },
+
   async "the card's tabs go by the arrow keys"(open) {
     const page = await open("empty=1");
     await page.getByRole("tab", { name: "mosquitto" }).focus();
     await page.keyboard.press("ArrowRight");
-    assert.equal(await page.getByRole("tab", { name: "Python" }).getAttribute("aria-selected"), "true");
+    assert.equal(await page.getByRole("tab", { name: "Python", exact: true }).getAttribute("aria-selected"), "true");
     await page.keyboard.press("ArrowLeft");
     await page.keyboard.press("ArrowLeft");
-    assert.equal(await page.evaluate(() => document.activeElement.textContent), "Node");
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), "Node.js");
   },
 
   async "the card is over with the first connection"(open) {

@@ -1,6 +1,7 @@
 //! What the window can ask for: one function per command, grouped by screen. They are thin: views build the answers,
 //! and whatever may block runs beside the async threads.
 
+pub(crate) mod accounts;
 pub(crate) mod clients;
 pub(crate) mod export;
 pub(crate) mod history;

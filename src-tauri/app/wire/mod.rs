@@ -7,8 +7,10 @@
 //! Times are milliseconds since 1970-01-01 UTC, with three decimals where microseconds are known. Rates are per
 //! second, averaged over two seconds. Sizes are bytes.
 
+mod accounts;
 mod clients;
 mod fault;
+mod firewall;
 mod history;
 mod keeping;
 mod message;
@@ -20,8 +22,10 @@ mod retained;
 mod status;
 mod topics;
 
+pub use accounts::*;
 pub use clients::*;
 pub use fault::*;
+pub use firewall::*;
 pub use history::*;
 pub use keeping::*;
 pub use message::*;

@@ -1,6 +1,7 @@
 // A broker that is not there: seeded, the same in every run, and large enough to look like the real thing. For tests and for
 // working on the window without Rust; production builds leave it out.
 
+import { accountCommands } from "./fake/accounts";
 import { clientCommands } from "./fake/clientrows";
 import { exportCommands } from "./fake/exports";
 import { fault } from "./fake/fault";
@@ -35,6 +36,7 @@ export class FakeHost {
     const publisher = new FakePublisher(world);
     const commands: Host = {
       ...statusCommands(world, options),
+      ...accountCommands(options),
       ...overviewCommands(world, history, publisher, options),
       ...treeCommands(world),
       ...messageCommands(world, history),

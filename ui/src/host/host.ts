@@ -6,10 +6,13 @@
 import type { Access } from "./types/Access";
 import type { ClientDetail } from "./types/ClientDetail";
 import type { ClientQuery } from "./types/ClientQuery";
+import type { AccountErrors } from "./types/AccountErrors";
+import type { AccountRow } from "./types/AccountRow";
 import type { ClearedQuery } from "./types/ClearedQuery";
 import type { ClearedRows } from "./types/ClearedRows";
 import type { ClientRows } from "./types/ClientRows";
 import type { ExportFormat } from "./types/ExportFormat";
+import type { FirewallHint } from "./types/FirewallHint";
 import type { Found } from "./types/Found";
 import type { HistoryExport } from "./types/HistoryExport";
 import type { HistoryGap } from "./types/HistoryGap";
@@ -56,6 +59,12 @@ export interface Host {
   /** Tries to start the broker again after it failed. */
   retryStart(): Promise<Status>;
   setAccess(access: Access): Promise<Status>;
+  accounts(): Promise<AccountRow[]>;
+  generatePassword(): Promise<string>;
+  /** The account is there, and can log in, where nothing is wrong with its fields. */
+  addAccount(name: string, password: string): Promise<AccountErrors>;
+  /** What may keep devices away from the listeners; null where no firewall is recognised. */
+  firewall(): Promise<FirewallHint | null>;
   preferences(): Promise<Preferences>;
   setPreferences(preferences: Preferences): Promise<void>;
 

@@ -17,6 +17,10 @@ export const tauri: Host = {
   status: () => call("status"),
   retryStart: () => call("retry_start"),
   setAccess: (access) => call("set_access", { access }),
+  accounts: () => call("accounts"),
+  generatePassword: () => call("generate_password"),
+  addAccount: (name, password) => call("add_account", { name, password }),
+  firewall: () => call("firewall"),
   preferences: () => call("preferences"),
   setPreferences: (preferences) => call("set_preferences", { preferences }),
 

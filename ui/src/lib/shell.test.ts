@@ -3,7 +3,6 @@ import { axisNumber, niceMax, timeSteps } from "../parts/chart";
 import { parts } from "./highlight";
 import { hold } from "./hold";
 import { repairLocale } from "./locale";
-import { snippets } from "./snippets";
 
 describe("the end of an axis", () => {
   it.each([
@@ -85,18 +84,5 @@ describe("the language", () => {
     const navigator = { language: "de-AT", languages: ["de-AT", "en"] } as unknown as Navigator;
     repairLocale(navigator);
     expect(navigator.languages).toEqual(["de-AT", "en"]);
-  });
-});
-
-describe("snippets", () => {
-  it("name address and port in every one, on at most five lines", () => {
-    for (const { name, code } of snippets("10.0.0.7", 2883, "mqtt://10.0.0.7:2883")) {
-      expect(code, name).toContain("10.0.0.7");
-      expect(code, name).toContain("2883");
-      expect(code.split("\n").length, name).toBeLessThanOrEqual(5);
-    }
-  });
-  it("leave the usual port out where it is the default", () => {
-    expect(snippets("127.0.0.1", 1883, "mqtt://127.0.0.1:1883")[0]?.code).not.toContain("-p");
   });
 });

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fakeHost, type FakeHost } from "../host/fake";
-import type { Access } from "../host/types/Access";
-import { AccessSwitch, accessOptions } from "./access.svelte";
+import { AccessSwitch } from "./access.svelte";
 import { App } from "./app.svelte";
 import { Palette } from "./palette.svelte";
 
@@ -117,11 +116,48 @@ describe("who may connect", () => {
     expect(app.running?.access).toBe("this_computer");
   });
 
-  it("shows passwords where they are on, and leads away from them", () => {
-    const values = (access: Access) => accessOptions(access).map(({ value }) => value);
-    expect(values("anyone")).toEqual(["this_computer", "anyone"]);
-    expect(values("this_computer")).toEqual(["this_computer", "anyone"]);
-    expect(values("password")).toEqual(["this_computer", "anyone", "password"]);
+  it("makes a first login before it lets devices in with one, and forgets nothing that was made", async () => {
+    const access = new AccessSwitch(app);
+    await access.choose("password");
+    const account = access.account!;
+    const generated = account.password;
+    expect(generated).toHaveLength(20);
+    await account.regenerate();
+    expect(account.password).not.toBe(generated);
+    account.name = "a:b";
+    account.password = "";
+    await account.submit();
+    expect(account.errors.name).toContain("no colon");
+    expect(account.errors.password).toContain("empty");
+    expect(host.calls.get("setAccess")).toBeUndefined();
+    account.name = "tv";
+    account.password = "secret";
+    await account.submit();
+    expect(account.made).toEqual({ name: "tv", password: "secret" });
+    expect(access.login).toEqual({ name: "tv", password: "secret" });
+    expect(app.running?.access).toBe("password");
+    await account.submit();
+    expect(host.calls.get("addAccount")).toBe(2);
+  });
+
+  it("shows the password of an account that was made, even where nobody is let in", async () => {
+    const access = new AccessSwitch(app);
+    await access.choose("password");
+    host.failing.add("setAccess");
+    await access.account!.submit();
+    expect(access.account!.made?.name).toBe("devices");
+    expect(access.account!.fault?.what).toBe("That did not work");
+  });
+
+  it("names whose logins count where there are some, and asks", async () => {
+    for (const name of ["a", "b", "c", "d", "e"]) await host.addAccount(name, "x");
+    const access = new AccessSwitch(app);
+    const opening = access.choose("password");
+    await vi.waitFor(() => expect(app.dialogs.question?.body[0]).toContain("a, b, c and 2 others"));
+    app.dialogs.answer(true);
+    await opening;
+    expect(access.account).toBeUndefined();
+    expect(app.running?.access).toBe("password");
   });
 
   it("changes nothing without a yes", async () => {
