@@ -9,7 +9,7 @@ purpose=${1:?usage: system.sh build|test}
 
 build_packages=(build-essential pkg-config libwebkit2gtk-4.1-dev libayatana-appindicator3-dev)
 test_packages=(xvfb xauth dbus webkit2gtk-driver chromium fonts-dejavu-core
-    mosquitto mosquitto-clients python3 python3-venv iproute2 util-linux)
+    mosquitto mosquitto-clients python3 python3-venv iproute2 util-linux libnss3-tools)
 
 case $purpose in
     build) packages=("${build_packages[@]}") ;;

@@ -90,7 +90,8 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn trials(brokers: &[(String, Place)]) -> Vec<Trial> {
-    let families: [Arc<dyn Family>; 3] = [Arc::new(Mosquitto), Arc::new(Driver::paho()), Arc::new(Driver::mqttjs())];
+    let families: [Arc<dyn Family>; 4] =
+        [Arc::new(Mosquitto), Arc::new(Driver::paho()), Arc::new(Driver::mqttjs()), Arc::new(Driver::browser())];
     let mut trials = Vec::new();
     for (broker, place) in brokers {
         for family in families.iter().filter(|family| family.speaks(place.kind)) {

@@ -2,6 +2,8 @@
 
 #[path = "window/desk.rs"]
 mod desk;
+#[path = "window/far_computer.rs"]
+mod far_computer;
 #[path = "window/network.rs"]
 mod network;
 #[path = "window/past.rs"]
@@ -189,7 +191,7 @@ async fn who_may_connect_takes_effect_at_once_and_is_remembered() -> anyhow::Res
     // Any 127.x.y.z is this computer, but only a listener for every address answers at this one.
     let elsewhere = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), local.port()));
     assert!(TcpStream::connect(elsewhere).is_err(), "out of the box it listens on 127.0.0.1 alone");
-    desk.button("Anyone on my network").await?;
+    desk.choose("Anyone on my network").await?;
     desk.see("Let anyone on your network connect?").await?;
     assert!(TcpStream::connect(elsewhere).is_err(), "it asks first");
     desk.button("Let anyone connect").await?;
@@ -202,7 +204,7 @@ async fn who_may_connect_takes_effect_at_once_and_is_remembered() -> anyhow::Res
     let desk = Desk::open(data.path(), local.port()).await?;
     desk.address().await?;
     TcpStream::connect(elsewhere).context("it is remembered")?;
-    desk.button("This computer only").await?;
+    desk.choose("This computer only").await?;
     desk.see("Only this computer may connect").await?;
     assert!(TcpStream::connect(elsewhere).is_err(), "and taken back");
     TcpStream::connect(local).context("while this computer may still connect")?;

@@ -8,12 +8,14 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use nightjar_mqtt::{ProtocolVersion, QoS};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use super::{Family, Message, Session, Subscriber};
+use super::{Family, Kind, Message, Session, Subscriber};
 use crate::programs::tests_folder;
 use crate::{DEADLINE, Lines, hex, wait};
 
@@ -23,6 +25,8 @@ pub struct Driver {
     name: &'static str,
     program: PathBuf,
     script: PathBuf,
+    /// A browser has no sockets but these.
+    only_web_socket: bool,
 }
 
 impl Driver {
@@ -32,17 +36,35 @@ impl Driver {
             name: "paho",
             program: tests_folder().join(".venv/bin/python"),
             script: tests_folder().join("clients/paho/driver.py"),
+            only_web_socket: false,
         }
     }
 
     /// MQTT.js, for JavaScript.
     pub fn mqttjs() -> Self {
-        Self { name: "mqttjs", program: "node".into(), script: tests_folder().join("clients/mqttjs/driver.js") }
+        Self {
+            name: "mqttjs",
+            program: "node".into(),
+            script: tests_folder().join("clients/mqttjs/driver.js"),
+            only_web_socket: false,
+        }
+    }
+
+    /// MQTT.js in a page of Chromium, which trusts the authority of the broker and no other.
+    pub fn browser() -> Self {
+        Self {
+            name: "browser",
+            program: "node".into(),
+            script: tests_folder().join("clients/mqttjs/browser.js"),
+            only_web_socket: true,
+        }
     }
 
     fn connect(&self, session: &Session) -> anyhow::Result<(Connection, bool)> {
+        let scratch = tempfile::tempdir()?;
         let mut process = Command::new(&self.program)
             .arg(&self.script)
+            .env("TMPDIR", scratch.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -53,6 +75,9 @@ impl Driver {
             answers: Lines::of(process.stdout.take().context("stdout is piped")?),
             process,
             messages: VecDeque::new(),
+            // A browser is a large program: on a busy computer, four at once take long to start.
+            patience: if self.only_web_socket { 4 * DEADLINE } else { DEADLINE },
+            _scratch: scratch,
         };
         let will = session.will.as_ref().map(|will| {
             json!({
@@ -84,6 +109,10 @@ impl Driver {
 impl Family for Driver {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn speaks(&self, kind: Kind) -> bool {
+        kind.is_web_socket() || !self.only_web_socket
     }
 
     fn subscribe(&self, session: &Session, filter: &str, maximum_qos: QoS) -> anyhow::Result<Box<dyn Subscriber>> {
@@ -120,6 +149,10 @@ struct Connection {
     requests: ChildStdin,
     answers: Lines,
     messages: VecDeque<Message>,
+    /// How long an answer may take.
+    patience: Duration,
+    /// What a browser leaves behind; one that is killed can't remove it itself.
+    _scratch: TempDir,
 }
 
 impl Connection {
@@ -138,7 +171,7 @@ impl Connection {
     }
 
     fn next_line(&mut self) -> anyhow::Result<Value> {
-        let line = self.answers.find(DEADLINE, |line| Some(line.to_owned()))?;
+        let line = self.answers.find(self.patience, |line| Some(line.to_owned()))?;
         serde_json::from_str(&line).with_context(|| line)
     }
 }

@@ -134,6 +134,11 @@ impl Desk {
         self.click(&format!("//button[normalize-space(.)='{text}']")).await
     }
 
+    /// Makes a choice of the first-run card by its words.
+    pub(crate) async fn choose(&self, text: &str) -> anyhow::Result<()> {
+        self.click(&format!("//label[.//b[normalize-space(.)='{text}']]")).await
+    }
+
     /// Clicks on the row of a table or tree that contains the text.
     pub(crate) async fn row(&self, text: &str) -> anyhow::Result<()> {
         self.click(&format!("//*[@role='row'][contains(., '{text}')]")).await
@@ -153,6 +158,13 @@ impl Desk {
             element.send_keys(text).await
         })
         .await
+    }
+
+    /// What is in a field, by its label.
+    pub(crate) async fn value(&self, label: &str) -> anyhow::Result<String> {
+        let script = "return document.querySelector(`[aria-label='${arguments[0]}']`)?.value ?? ''";
+        let value = self.client.execute(script, vec![json!(label)]).await?;
+        Ok(value.as_str().unwrap_or_default().to_owned())
     }
 
     async fn with(

@@ -1,0 +1,130 @@
+//! Another computer on the network: a namespace of its own at the other end of a cable (veth). A test that wants one runs
+//! itself once more in a fresh network namespace, so that nothing of this computer's network is touched.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use nightjar_tests::{DEADLINE, Lines, Outcome, run};
+
+/// Set in the run within the namespace.
+const INSIDE: &str = "NIGHTJAR_TEST_INSIDE_NETWORK";
+/// This computer's address on the cable, and the other one's.
+pub(crate) const NEAR: &str = "10.77.0.1";
+const FAR: &str = "10.77.0.2";
+
+/// Whether the test runs in its namespace already.
+pub(crate) fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Runs the test of that name in a network namespace of its own.
+pub(crate) fn run_inside(name: &str) -> anyhow::Result<()> {
+    let mut again = Command::new("unshare");
+    again
+        .args(["--map-root-user", "--net"])
+        .arg(std::env::current_exe()?)
+        .args(["--exact", name, "--nocapture"])
+        .env(INSIDE, "1");
+    run(&mut again, &[], 10 * DEADLINE)?.success()?;
+    Ok(())
+}
+
+/// The namespace at the other end, for as long as its one process lives.
+pub(crate) struct FarComputer(Child);
+
+impl FarComputer {
+    pub(crate) fn connect() -> anyhow::Result<Self> {
+        ip(&["link", "set", "lo", "up"])?;
+        let process = Command::new("unshare").args(["--net", "sleep", "600"]).spawn().context("unshare")?;
+        let far = Self(process);
+        let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/net"));
+        let id = far.0.id().to_string();
+        let end = Instant::now() + DEADLINE;
+        while of(&id)? == of("self")? {
+            ensure!(Instant::now() < end, "the other namespace did not come to be");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        ip(&["link", "add", "near", "type", "veth", "peer", "name", "far", "netns", &id])?;
+        ip(&["address", "add", &format!("{NEAR}/24"), "dev", "near"])?;
+        ip(&["link", "set", "near", "up"])?;
+        for arguments in [
+            &["ip", "address", "add", &format!("{FAR}/24"), "dev", "far"][..],
+            &["ip", "link", "set", "far", "up"],
+            &["ip", "link", "set", "lo", "up"],
+        ] {
+            run(&mut far.command(arguments), &[], DEADLINE)?.success()?;
+        }
+        Ok(far)
+    }
+
+    /// What comes before a command that is to run there.
+    pub(crate) fn entrance(&self) -> [String; 2] {
+        ["nsenter".to_owned(), format!("--net=/proc/{}/ns/net", self.0.id())]
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let [nsenter, net] = self.entrance();
+        let mut command = Command::new(nsenter);
+        command.arg(net).args(arguments);
+        command
+    }
+
+    /// Publishes with mosquitto_pub to the near computer; `options` are about how it connects.
+    pub(crate) fn publish(&self, port: u16, payload: &str, options: &[&str]) -> anyhow::Result<Outcome> {
+        let port = port.to_string();
+        let arguments = ["mosquitto_pub", "-h", NEAR, "-p", &port, "-i", "toaster", "-t", "kitchen/toaster"];
+        let message = ["-m", payload, "-q", "1"];
+        run(&mut self.command(&[&arguments[..], &message, options].concat()), &[], DEADLINE)
+    }
+
+    /// A client that stays; it is connected when this returns. mosquitto_sub holds its lines back where they go to a pipe.
+    pub(crate) fn subscribe(&self, port: u16) -> anyhow::Result<Listener> {
+        let port = port.to_string();
+        let arguments =
+            ["stdbuf", "-oL", "mosquitto_sub", "-h", NEAR, "-p", &port, "-i", "car", "-t", "#", "-d", "-V", "5"];
+        let mut process = self
+            .command(&arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("mosquitto_sub (package mosquitto-clients)")?;
+        let stdout = process.stdout.take().context("stdout is piped")?;
+        let mut listener = Listener { process, lines: Lines::of(stdout) };
+        listener.lines.find(DEADLINE, |line| line.starts_with("Subscribed").then_some(()))?;
+        Ok(listener)
+    }
+}
+
+impl Drop for FarComputer {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// mosquitto_sub on the other computer.
+pub(crate) struct Listener {
+    process: Child,
+    lines: Lines,
+}
+
+impl Listener {
+    /// Waits until the broker has told it to go.
+    pub(crate) fn ended(&mut self) -> anyhow::Result<()> {
+        self.lines.find(DEADLINE, |line| line.starts_with("Received DISCONNECT").then_some(()))
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn ip(arguments: &[&str]) -> anyhow::Result<()> {
+    run(Command::new("ip").args(arguments), &[], DEADLINE)?.success()?;
+    Ok(())
+}
