@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nightjar_broker::{Access, Broker, Scheme, Timestamp};
-use nightjar_server::{ListenerState, Overrides, Server, StartError, StartOptions};
-use nightjar_store::Store;
+use nightjar_server::{ListenerState, LogSettings, Logging, Overrides, Server, StartError, StartOptions};
+use nightjar_store::{OpenError, Store};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
@@ -29,10 +29,18 @@ pub struct Launch {
     pub port: Option<u16>,
 }
 
+/// What the program says about itself, and how it is kept.
+#[derive(Clone, Debug)]
+pub struct Log {
+    pub logging: Logging,
+    pub settings: LogSettings,
+}
+
 /// The broker, or the lack of one.
 #[derive(Debug)]
 pub struct Engine {
     launch: Launch,
+    log: Log,
     state: Mutex<State>,
 }
 
@@ -152,8 +160,12 @@ const fn kind_name(kind: Scheme) -> &'static str {
 
 impl Engine {
     /// A broker that has not started yet: call [`Self::start`].
-    pub fn new(launch: Launch) -> Self {
-        Self { launch, state: Mutex::new(State::Starting) }
+    pub fn new(launch: Launch, log: Log) -> Self {
+        Self { launch, log, state: Mutex::new(State::Starting) }
+    }
+
+    pub const fn logging(&self) -> &Logging {
+        &self.log.logging
     }
 
     pub fn data_directory(&self) -> &Path {
@@ -163,6 +175,12 @@ impl Engine {
     /// Starts the broker; the outcome is the status from then on.
     pub async fn start(&self) {
         let outcome = self.try_start().await;
+        // In a directory that another Nightjar uses, the log file is that one's.
+        let is_ours =
+            !matches!(outcome, Err(StartError::Journal(OpenError::InUse { .. } | OpenError::Directory { .. })));
+        if is_ours && self.log.settings.file != Some(false) && self.log.logging.file().is_none() {
+            self.log.logging.open_file(self.data_directory(), &self.log.settings);
+        }
         let superfluous = {
             let mut state = self.state.lock();
             match (&*state, outcome) {
@@ -211,6 +229,9 @@ impl Engine {
             running.sampling.abort();
             running.server.stop().await;
         }
+        let logging = self.log.logging.clone();
+        // It waits for the disk; an error means that the runtime is ending, which ends the file, too.
+        let _ = tokio::task::spawn_blocking(move || logging.close_file()).await;
     }
 
     /// The broker, where it runs.
@@ -241,7 +262,8 @@ mod tests {
     use super::*;
 
     fn engine(directory: &tempfile::TempDir, port: u16) -> Engine {
-        Engine::new(Launch { data_directory: directory.path().to_owned(), port: Some(port) })
+        let log = Log { logging: Logging::unheard(), settings: LogSettings::default() };
+        Engine::new(Launch { data_directory: directory.path().to_owned(), port: Some(port) }, log)
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nightjar_server::{Settings, WindowSettings};
+use nightjar_server::{LogSettings, Settings, WindowSettings};
 
 use crate::wire::{Density, Fault, Preferences, Theme};
 
@@ -21,6 +21,11 @@ pub fn load(data_directory: &Path) -> Preferences {
             _ => Density::Normal,
         },
     }
+}
+
+/// How much is logged, and where; the defaults where the file can't be used.
+pub fn log(data_directory: &Path) -> LogSettings {
+    Settings::load(data_directory).map(|settings| settings.log).unwrap_or_default()
 }
 
 /// Remembers the preferences.

@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nightjar_server::{Logging, ToStderr};
 use tauri::utils::config::Color;
 use tauri::{App, AppHandle, Manager, RunEvent, Url, WebviewUrl, WebviewWindowBuilder};
 use tauri_plugin_window_state::StateFlags;
-use tracing_subscriber::EnvFilter;
 
 use crate::clipboard::Clipboard;
-use crate::commands::{accounts, clients, export, history, keeping, overview, publish, retained, shell, topics};
-use crate::engine::{Engine, Launch};
+use crate::commands::{accounts, clients, export, history, keeping, logs, overview, publish, retained, shell, topics};
+use crate::engine::{Engine, Launch, Log};
 use crate::preferences;
 use crate::wire::Theme;
 
@@ -32,8 +32,8 @@ pub(crate) fn has_display() -> bool {
 /// # Errors
 /// A sentence, where no window can be opened.
 pub(crate) fn run(launch: Launch) -> Result<ExitCode, String> {
-    let filter = EnvFilter::try_from_env("NIGHTJAR_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = preferences::log(&launch.data_directory);
+    let logging = Logging::start(log.level, ToStderr::Warnings);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -41,7 +41,7 @@ pub(crate) fn run(launch: Launch) -> Result<ExitCode, String> {
     tauri::async_runtime::set(runtime.handle().clone());
 
     let is_default = launch.data_directory == nightjar_server::default_data_directory();
-    let engine = Arc::new(Engine::new(launch));
+    let engine = Arc::new(Engine::new(launch, Log { logging, settings: log }));
     let app = build(&engine, is_default)?;
     let closing = Closing::default();
     let code = app.run_return(move |app, event| {
@@ -112,6 +112,9 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             keeping::keeping,
             keeping::keeping_forecast,
             keeping::set_keeping,
+            logs::log_rows,
+            logs::set_log_level,
+            logs::open_data_directory,
             retained::retained_rows,
             retained::retained_message,
             retained::count_retained,

@@ -52,6 +52,40 @@ fn binary_is_linked_to_no_desktop_library() -> anyhow::Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_log_file_has_what_was_said_a_line_each() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    fs::write(data.path().join("nightjar.toml"), "[log]\nfile-size = \"64 kB\"\nfiles = 2\n")?;
+    let mut broker = Broker::nightjar(data.path(), &["--log-file"])?;
+    Peer::join(broker.address(), V311, "meter")?.ping()?;
+    // Each of these is a record of some kilobytes, more than two files have room for.
+    for number in 0..60 {
+        let name = format!("{number} forged\n1970-01-01 ERROR {}", "x".repeat(4_000));
+        Peer::join(broker.address(), V5, &name)?.ping()?;
+    }
+    ensure!(broker.stop()?.success(), "{}", broker.stderr());
+
+    let mut sizes = Vec::new();
+    let mut all = String::new();
+    for name in ["nightjar.log.1", "nightjar.log"] {
+        let text = fs::read_to_string(data.path().join(name)).with_context(|| name.to_owned())?;
+        sizes.push(text.len());
+        all += &text;
+    }
+    ensure!(!data.path().join("nightjar.log.2").exists(), "two files, no more");
+    ensure!(sizes.iter().all(|&size| size <= 64_000), "{sizes:?}");
+    ensure!(all.contains("59 forged") && all.contains("Nightjar stopped"), "the newest are there: {all}");
+    for line in all.lines() {
+        ensure!(line.starts_with("20") && line.contains(" nightjar"), "no client begins a line: {line:?}");
+    }
+
+    let mut quiet = Broker::nightjar(data.path(), &["--log-level", "error"])?;
+    Peer::join(quiet.address(), V311, "meter")?.ping()?;
+    let said = quiet.stderr();
+    ensure!(said.is_empty(), "{said}");
+    Ok(())
+}
+
 /// Runs a server that should not come up: exit code 1, and one sentence that a person can act on.
 fn refusal(listen: &str, data_dir: &Path) -> anyhow::Result<String> {
     let mut command = Command::new(program("nightjar-server"));

@@ -4,6 +4,8 @@
 mod desk;
 #[path = "window/far_computer.rs"]
 mod far_computer;
+#[path = "window/logs.rs"]
+mod logs;
 #[path = "window/network.rs"]
 mod network;
 #[path = "window/past.rs"]

@@ -6,6 +6,7 @@ pub(crate) mod clients;
 pub(crate) mod export;
 pub(crate) mod history;
 pub(crate) mod keeping;
+pub(crate) mod logs;
 pub(crate) mod overview;
 pub(crate) mod publish;
 pub(crate) mod retained;

@@ -7,6 +7,7 @@ pub mod events;
 pub mod gaps;
 pub mod histogram;
 pub mod keeping;
+pub mod logs;
 pub mod messages;
 pub mod overview;
 pub mod past;

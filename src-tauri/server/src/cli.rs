@@ -1,7 +1,6 @@
 //! The command line of `nightjar-server`, which `nightjar serve` shares.
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +9,6 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use nightjar_broker::{Access, Scheme};
 use nightjar_store::{Durability, Keep};
-use tracing_subscriber::EnvFilter;
 
 use crate::account_cli::{self, AccountCommand};
 use crate::ban_cli::{self, BanCommand};
@@ -18,7 +16,10 @@ use crate::care_cli::{self, CareCommand};
 use crate::config_cli::{self, ConfigCommand};
 use crate::history_settings;
 use crate::rule_cli::{self, RuleCommand};
-use crate::{CertificateFiles, ListenerState, Overrides, Server, SettingsFile, StartOptions, default_data_directory};
+use crate::{
+    CertificateFiles, ListenerState, LogLevel, LogSettings, Logging, Overrides, Server, SettingsFile, StartOptions,
+    ToStderr, default_data_directory,
+};
 
 /// An MQTT broker that keeps every message.
 #[derive(Debug, Parser)]
@@ -67,6 +68,14 @@ struct Arguments {
     /// The settings, in the place of nightjar.toml in the data directory
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Write nightjar.log in the data directory, too, whatever the settings say
+    #[arg(long)]
+    log_file: bool,
+
+    /// What is said at the standard error and in nightjar.log: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<LogLevel>,
 
     /// Without one, the broker runs
     #[command(subcommand)]
@@ -120,14 +129,6 @@ impl Arguments {
 /// command line.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = Arguments::parse_from(arguments);
-    let filter = EnvFilter::try_from_env("NIGHTJAR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    // A second subscriber is refused where the program that calls has one already, which is then as good.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .try_init();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -150,6 +151,7 @@ fn announce(url: &str) {
 fn run(mut arguments: Arguments) -> anyhow::Result<()> {
     if let Some(command) = arguments.command.take() {
         let data_directory = arguments.data_dir.unwrap_or_else(default_data_directory);
+        Logging::start(LogLevel::default(), ToStderr::All);
         return match command {
             Command::Care(command) => care_cli::run(command, &data_directory),
             Command::Account(command) => account_cli::run(command, &data_directory),
@@ -173,10 +175,20 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         None => SettingsFile::of(&data_directory),
     };
     let overrides = arguments.overrides();
+    let options = StartOptions { overrides, ..StartOptions::with(&data_directory, file)? };
+    let log = LogSettings {
+        level: arguments.log_level.unwrap_or(options.settings.log.level),
+        file: Some(arguments.log_file || options.settings.log.file == Some(true)),
+        ..options.settings.log
+    };
+    let logging = Logging::start(log.level, ToStderr::All);
     let stop_asked = stop_signal()?;
     let reload_asked = reload_signal()?;
-    let options = StartOptions { overrides, ..StartOptions::with(&data_directory, file)? };
     let server = Server::start(options).await?;
+    // Not before: until then the directory may be another's.
+    if log.file == Some(true) {
+        logging.open_file(&data_directory, &log);
+    }
     for ListenerState { address, url, fault, .. } in server.listeners() {
         match fault {
             None => announce(&url),
@@ -191,6 +203,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         () = reload(&server, reload_asked) => {}
     }
     server.stop().await;
+    logging.close_file();
     Ok(())
 }
 

@@ -20,6 +20,8 @@ mod listener_plan;
 mod listener_settings;
 mod listeners;
 mod live;
+mod log_settings;
+mod logging;
 mod mosquitto_acl;
 mod mosquitto_passwords;
 mod password;
@@ -41,6 +43,10 @@ pub use listener_plan::{ListenerSource, Overrides};
 pub use listener_settings::{ListenerSettings, usual_port};
 pub use listeners::ListenerState;
 pub use live::{ChangedSetting, Effect};
+pub use log_settings::LogSettings;
+pub use logging::{
+    LogField, LogFileState, LogLevel, LogPage, LogRecord, LogSearch, Logging, ToStderr, UnknownLogLevel,
+};
 pub use password::{InvalidPassword, Password};
 pub use server::{Server, StartOptions};
 pub use settings::{Settings, WindowSettings, default_data_directory};

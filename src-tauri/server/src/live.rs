@@ -11,7 +11,9 @@ use toml_edit::DocumentMut;
 
 use crate::listener_plan::{Overrides, Wanted, plan};
 use crate::listeners::{Failure, Listeners};
-use crate::{ListenerEdit, ListenerSource, Settings, SettingsError, SettingsFile, StartError, listener_edit};
+use crate::{
+    ListenerEdit, ListenerSource, LogSettings, Settings, SettingsError, SettingsFile, StartError, listener_edit,
+};
 
 /// A broker, its journal and its listeners.
 #[derive(Debug)]
@@ -223,6 +225,8 @@ impl Live {
 fn differences(before: &Settings, wanted: &Settings) -> Vec<ChangedSetting> {
     use Effect::{NewConnections, NextStart, Now};
     let listeners = before.listeners != wanted.listeners || before.certificate != wanted.certificate;
+    // Its level is changed by who changes the file, where that can be.
+    let log = LogSettings { level: wanted.log.level, ..before.log } != wanted.log;
     let changed = [
         ("access", before.access != wanted.access, Now),
         ("port", before.port != wanted.port, Now),
@@ -232,6 +236,7 @@ fn differences(before: &Settings, wanted: &Settings) -> Vec<ChangedSetting> {
         ("[[listener]]", listeners, NewConnections),
         ("[history]", before.history.keeping != wanted.history.keeping, Now),
         ("on-overload", before.history.on_overload != wanted.history.on_overload, NextStart),
+        ("[log]", log, NextStart),
     ];
     let changed = changed.into_iter().filter(|(_, is_another, _)| *is_another);
     changed.map(|(name, _, effect)| ChangedSetting { name, effect }).collect()

@@ -8,6 +8,8 @@ use nightjar_store::{Durability, Keeping};
 
 use crate::history_settings::{self, HistorySettings};
 use crate::listener_settings::{self, ListenerSettings};
+use crate::log_settings::{self, LogSettings};
+use crate::logging::LogLevel;
 use crate::settings_file::{SettingsFile, set, table};
 use crate::settings_reader::{Section, line_of, read_text};
 use crate::{CertificateFiles, SettingsError, WrongLine, history_edit, limit_settings};
@@ -29,6 +31,8 @@ pub struct Settings {
     pub listeners: Vec<ListenerSettings>,
     /// `[history]`: what is kept for how long.
     pub history: HistorySettings,
+    /// `[log]`: what the program says about itself.
+    pub log: LogSettings,
     /// `[window]`: what the user set about the window.
     pub window: WindowSettings,
 }
@@ -58,6 +62,7 @@ impl Default for Settings {
             terms: Terms::default(),
             listeners: Vec::new(),
             history: HistorySettings::default(),
+            log: LogSettings::default(),
             window: WindowSettings::default(),
         }
     }
@@ -109,12 +114,13 @@ impl Settings {
         let listeners = top.sections("listener").into_iter();
         let listeners = listeners.filter_map(|one| listener_settings::read(one, &terms, file)).collect();
         let history = history_settings::read(top.section("history"));
+        let log = log_settings::read(top.section("log"));
         let mut window = top.section("window");
         let theme = window.word("theme", &THEMES).map_or(defaults.window.theme, str::to_owned);
         let density = window.word("density", &DENSITIES).map_or(defaults.window.density, str::to_owned);
         window.finish();
         let window = WindowSettings { theme, density };
-        Self { access, port, durability, certificate, terms, listeners, history, window }
+        Self { access, port, durability, certificate, terms, listeners, history, log, window }
     }
 
     /// Remembers who may connect.
@@ -148,6 +154,21 @@ impl Settings {
                 }
             },
             |after| after.window == *wanted,
+        )
+    }
+
+    /// Remembers how much is logged.
+    ///
+    /// # Errors
+    /// As [`Self::remember_access`].
+    pub fn remember_log_level(data_directory: &Path, level: LogLevel) -> Result<(), SettingsError> {
+        SettingsFile::of(data_directory).change(
+            |document, before| {
+                if before.log.level != level {
+                    set(table(document, "log"), "level", level.name());
+                }
+            },
+            |after| after.log.level == level,
         )
     }
 
@@ -199,11 +220,14 @@ mod tests {
     #[test]
     fn all_of_a_file_is_read() {
         let text = "access = \"anyone\"\nport = 1884\ndurability = \"none\"\n[limits]\nreceive-maximum = 5\n\
-                    [history]\nfile = \"1 GB\"\n[window]\ntheme = \"dark\"\ndensity = \"compact\"\n";
+                    [history]\nfile = \"1 GB\"\n\
+                    [log]\nlevel = \"debug\"\nfile = true\nfile-size = \"1 MB\"\nfiles = 2\n[window]\ntheme = \"dark\"\ndensity = \"compact\"\n";
         for text in [text.to_owned(), text.replace('\n', "\r\n"), format!("\u{feff}{text}")] {
             let read = load(&text).unwrap();
             assert_eq!((read.access, read.port, read.durability), (Access::Anyone, Some(1884), Durability::None));
             assert_eq!((read.terms.limits.receive_maximum, read.history.keeping.file), (5, Some(1_000_000_000)));
+            let log = LogSettings { level: LogLevel::Debug, file: Some(true), file_size: 1_000_000, files: 2 };
+            assert_eq!(read.log, log);
             assert_eq!((&*read.window.theme, &*read.window.density), ("dark", "compact"));
         }
     }
@@ -247,7 +271,7 @@ mod tests {
             "\n\nprot = 1883",
             3,
             "there is no setting prot here",
-            "access, port, durability, tls, limits, listener, history or window",
+            "access, port, durability, tls, limits, listener, history, log or window",
         ),
         ("durability = \"none\"\n[window]\ncolour = 1\n", 3, "there is no setting colour here", "theme or density"),
         ("port = \"on\"", 1, "port can't be \"on\"", "write \"off\""),
@@ -258,6 +282,15 @@ mod tests {
         ("[tls]\nkey = \"a.pem\"", 2, "key is there without certificate", "name the file of the certificate"),
         ("[tls]\nkey = 5\ncertificate = \"a\"", 2, "key can't be 5", "the path of a file in PEM"),
         ("[window]\ntheme = \"drak\"", 2, "theme can't be \"drak\"", "\"system\", \"light\" or \"dark\""),
+        (
+            "[log]\nlevel = \"loud\"",
+            2,
+            "level can't be \"loud\"",
+            "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+        ),
+        ("[log]\nfile = \"on\"", 2, "file can't be \"on\"", "true or false"),
+        ("[log]\nfile-size = \"1 kB\"", 2, "file-size can't be \"1 kB\"", "from \"64 kB\" to \"10 GB\""),
+        ("[log]\nfiles = 0", 2, "files can't be 0", "from 1 to 100"),
         ("access = ", 1, "the line can't be read", "correct it, or put # before it"),
         ("port = 1883\nport = 1884", 2, "the line can't be read", "correct it, or put # before it"),
         ("[window\n", 1, "the line can't be read", "correct it, or put # before it"),

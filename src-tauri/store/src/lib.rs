@@ -45,7 +45,7 @@ pub use history::{
 };
 pub use json::{JsonCondition, JsonPath, JsonPathError};
 pub use keeping::{Bounds, Forecast, Keep, Keeping, KeepingRule, Pruning, RuleForecast};
-pub use moment::{parse_time, utc as write_time};
+pub use moment::{parse_time, precise as precise_time, utc as write_time};
 pub use open::Kept;
 pub use options::{Durability, OnOverload, Options, UnknownDurability, UnknownOnOverload};
 pub use rules::{RuleBook, RulesError};

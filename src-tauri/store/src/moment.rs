@@ -19,7 +19,7 @@ pub fn utc(moment: Timestamp) -> String {
 }
 
 /// `2026-11-22T14:07:42.123456Z`.
-pub(crate) fn precise(moment: Timestamp) -> String {
+pub fn precise(moment: Timestamp) -> String {
     let text = utc(moment);
     format!("{}.{:06}Z", text.trim_end_matches('Z'), moment.micros().rem_euclid(1_000_000))
 }

@@ -167,6 +167,23 @@ impl Desk {
         Ok(value.as_str().unwrap_or_default().to_owned())
     }
 
+    /// Chooses in a drop-down list, by its label and the option's value.
+    pub(crate) async fn select(&self, label: &str, value: &str) -> anyhow::Result<()> {
+        self.with(&format!("//select[@aria-label='{label}']"), async |element| element.select_by_value(value).await)
+            .await
+    }
+
+    /// Waits until a drop-down list has a value.
+    pub(crate) async fn see_selected(&self, label: &str, value: &str) -> anyhow::Result<()> {
+        let script = "return document.querySelector(`select[aria-label=\"${arguments[0]}\"]`)?.value ?? null";
+        let end = Instant::now() + DEADLINE;
+        while self.client.execute(script, vec![json!(label)]).await? != json!(value) {
+            ensure!(Instant::now() < end, "{label} is not {value}");
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     async fn with(
         &self,
         xpath: &str,

@@ -7,6 +7,7 @@ import { exportCommands } from "./fake/exports";
 import { fault } from "./fake/fault";
 import { FakeHistory } from "./fake/history";
 import { keepingCommands } from "./fake/keeping";
+import { logCommands } from "./fake/logs";
 import { overviewCommands } from "./fake/overview";
 import { pastCommands } from "./fake/past";
 import { plotCommands } from "./fake/plots";
@@ -45,6 +46,7 @@ export class FakeHost {
       ...history.commands,
       ...exportCommands(world, history, options, this.copied),
       ...keepingCommands(world, options),
+      ...logCommands(world, options),
       ...plotCommands(world, options),
       ...retainedCommands(world),
       ...pastCommands(world),

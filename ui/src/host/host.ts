@@ -26,6 +26,9 @@ import type { HistoryQuery } from "./types/HistoryQuery";
 import type { Keeping } from "./types/Keeping";
 import type { KeepingForecast } from "./types/KeepingForecast";
 import type { KeepingRules } from "./types/KeepingRules";
+import type { LogLevel } from "./types/LogLevel";
+import type { LogQuery } from "./types/LogQuery";
+import type { LogRows } from "./types/LogRows";
 import type { MessageDetail } from "./types/MessageDetail";
 import type { OutgoingMessage } from "./types/OutgoingMessage";
 import type { MessageRow } from "./types/MessageRow";
@@ -129,6 +132,13 @@ export interface Host {
   /** What rules would delete. */
   keepingForecast(rules: KeepingRules): Promise<KeepingForecast>;
   setKeeping(rules: KeepingRules): Promise<Keeping>;
+
+  /** Answers while the broker does not run, too. */
+  logRows(query: LogQuery): Promise<LogRows>;
+  /** What is recorded from now on; it is remembered. */
+  setLogLevel(level: LogLevel): Promise<void>;
+  /** In the desktop's own way. */
+  openDataDirectory(): Promise<void>;
 
   retainedRows(query: RetainedQuery): Promise<RetainedRows>;
   retainedMessage(topic: string): Promise<MessageDetail>;

@@ -59,6 +59,10 @@ export const tauri: Host = {
   keepingForecast: (rules) => call("keeping_forecast", { rules }),
   setKeeping: (rules) => call("set_keeping", { rules }),
 
+  logRows: (query) => call("log_rows", { query }),
+  setLogLevel: (level) => call("set_log_level", { level }),
+  openDataDirectory: () => call("open_data_directory"),
+
   retainedRows: (query) => call("retained_rows", { query }),
   retainedMessage: (topic) => call("retained_message", { topic }),
   countRetained: (selection) => call("count_retained", { selection }),

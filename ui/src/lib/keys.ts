@@ -64,5 +64,12 @@ export const KEYS: readonly { title: string; keys: readonly KeyHelp[] }[] = [
       { keys: "Delete", what: "Clear what is ticked or selected" },
     ],
   },
+  {
+    title: "Logs",
+    keys: [
+      { keys: "J  K", what: "Older or newer record" },
+      { keys: "Ctrl C", what: "Copy the record as a line" },
+    ],
+  },
   { title: "Publish", keys: [{ keys: "Ctrl Enter", what: "Publish the message" }] },
 ];

@@ -5,6 +5,7 @@ export const strings = {
     topic: "Topic copied",
     payload: "Payload copied",
     client: "Client identifier copied",
+    record: "Record copied",
     value: "Copied",
   },
   payload: {

@@ -5,6 +5,7 @@ import Gauge from "@lucide/svelte/icons/gauge";
 import History from "@lucide/svelte/icons/history";
 import ListTree from "@lucide/svelte/icons/list-tree";
 import MonitorSmartphone from "@lucide/svelte/icons/monitor-smartphone";
+import Logs from "@lucide/svelte/icons/scroll-text";
 import Pin from "@lucide/svelte/icons/pin";
 import Send from "@lucide/svelte/icons/send";
 import type { Component } from "svelte";
@@ -20,6 +21,8 @@ export interface Screen {
   group?: string;
   /** The number beside the title. */
   note?: (vitals: Vitals) => string;
+  /** It has something to show while the broker does not run, too. */
+  always?: boolean;
   component: Component;
 }
 
@@ -31,6 +34,7 @@ const files = import.meta.glob<Component>(
     "./history/History.svelte",
     "./retained/Retained.svelte",
     "./publish/Publish.svelte",
+    "./logs/Logs.svelte",
   ],
   { eager: true, import: "default" },
 );
@@ -44,6 +48,7 @@ const planned: Omit<Screen, "component">[] = [
   { name: "history", title: "History", icon: History, note: (vitals) => some(vitals.history_messages) },
   { name: "retained", title: "Retained", icon: Pin, note: (vitals) => some(vitals.retained) },
   { name: "publish", title: "Publish", icon: Send, group: "Act as a client" },
+  { name: "logs", title: "Logs", icon: Logs, group: "Broker", always: true },
 ];
 
 export const screens: readonly Screen[] = planned.flatMap((screen) => {
