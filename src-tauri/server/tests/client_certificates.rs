@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -105,6 +106,15 @@ async fn server(directory: &Path, authority: &Authority, more: &str) -> (Server,
 
 /// What a client gets for its certificate and CONNECT: CONNACK, or nothing.
 async fn ask(directory: &Path, address: SocketAddr, shown: Option<&Shown>) -> Vec<u8> {
+    knock(directory, address, shown).await.0
+}
+
+/// The same, and the connection: who looks at the client has to hold it.
+async fn knock(
+    directory: &Path,
+    address: SocketAddr,
+    shown: Option<&Shown>,
+) -> (Vec<u8>, Option<TlsStream<TcpStream>>) {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(directory.join("certs/ca.pem")).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
@@ -115,17 +125,16 @@ async fn ask(directory: &Path, address: SocketAddr, shown: Option<&Shown>) -> Ve
     };
     let stream = TcpStream::connect(address).await.unwrap();
     let connector = TlsConnector::from(Arc::new(config));
-    let mut answer = Vec::new();
     // With TLS 1.3 a client hears only afterwards that its certificate is not taken.
     if let Ok(mut stream) = connector.connect("localhost".try_into().unwrap(), stream).await
         && stream.write_all(CONNECT).await.is_ok()
     {
         let mut buffer = [0; 4];
         if stream.read_exact(&mut buffer).await.is_ok() {
-            answer = buffer.to_vec();
+            return (buffer.to_vec(), Some(stream));
         }
     }
-    answer
+    (Vec::new(), None)
 }
 
 /// Waits until somebody was refused with these words.
@@ -150,9 +159,11 @@ async fn a_certificate_is_required_and_is_the_login() {
     let (server, address) = server(directory.path(), &authority, revoked).await;
     let ask = async |shown: Option<&Shown>| ask(directory.path(), address, shown).await;
 
-    assert_eq!(ask(Some(&authority.sign("pump", 1, 2090))).await, LET_IN);
+    let (answer, connected) = knock(directory.path(), address, Some(&authority.sign("pump", 1, 2090))).await;
+    assert_eq!(answer, LET_IN);
     let info = server.broker().client("c").unwrap();
     assert_eq!(info.connection.user_name.as_deref(), Some("pump"));
+    drop(connected);
     for (shown, words) in [
         (None, "no certificate"),
         (Some(authority.sign("old", 3, 2020)), "certificate expired"),
@@ -179,8 +190,10 @@ async fn where_a_certificate_is_optional_whoever_has_none_needs_no_name_only_her
     let directory = TempDir::new().unwrap();
     let authority = Authority::new("devices");
     let (server, address) = server(directory.path(), &authority, "client-certificates = \"optional\"").await;
-    assert_eq!(ask(directory.path(), address, None).await, LET_IN, "a program on this computer without a name");
+    let (answer, connected) = knock(directory.path(), address, None).await;
+    assert_eq!(answer, LET_IN, "a program on this computer without a name");
     assert_eq!(server.broker().client("c").unwrap().connection.user_name, None);
+    drop(connected);
     assert_eq!(ask(directory.path(), address, Some(&authority.sign("pump", 1, 2090))).await, LET_IN);
     assert_eq!(ask(directory.path(), address, Some(&self_signed("self"))).await, b"");
     server.stop().await;
@@ -192,8 +205,10 @@ async fn a_certificate_that_is_no_login_only_opens_the_door() {
     let authority = Authority::new("devices");
     let more = "client-certificates = \"required\"\ncertificate-login = false";
     let (server, address) = server(directory.path(), &authority, more).await;
-    assert_eq!(ask(directory.path(), address, Some(&authority.sign("pump", 1, 2090))).await, LET_IN);
+    let (answer, connected) = knock(directory.path(), address, Some(&authority.sign("pump", 1, 2090))).await;
+    assert_eq!(answer, LET_IN);
     assert_eq!(server.broker().client("c").unwrap().connection.user_name, None);
+    drop(connected);
     assert_eq!(ask(directory.path(), address, None).await, b"");
     server.stop().await;
 }
