@@ -213,8 +213,7 @@ fn a_thousand_malformed_inputs_harm_nobody() -> anyhow::Result<()> {
     println!("seed {seed}: {trips}");
     trips.check()?;
 
-    // On a busy machine the allocator gives back less, and later.
-    let after = expect_size(&broker, before + 25 * MIB)?;
+    let after = expect_size(&broker, before + 10 * MIB)?;
     println!("the broker held {} KiB before and {} KiB after", before / 1_024, after / 1_024);
     Peer::join(broker.address(), V5, "decent")?.ping()?;
 
