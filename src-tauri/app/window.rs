@@ -11,7 +11,9 @@ use tauri::{App, AppHandle, Manager, RunEvent, Url, WebviewUrl, WebviewWindowBui
 use tauri_plugin_window_state::StateFlags;
 
 use crate::clipboard::Clipboard;
-use crate::commands::{accounts, clients, export, history, keeping, logs, overview, publish, retained, shell, topics};
+use crate::commands::{
+    accounts, clients, export, history, keeping, logs, overview, publish, retained, security, shell, topics,
+};
 use crate::engine::{Engine, Launch, Log};
 use crate::preferences;
 use crate::wire::Theme;
@@ -112,6 +114,16 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             keeping::keeping,
             keeping::keeping_forecast,
             keeping::set_keeping,
+            security::own_certificate,
+            security::account_rows,
+            security::set_account_password,
+            security::set_account_disabled,
+            security::remove_account,
+            security::rule_rows,
+            security::rule_impact,
+            security::change_rules,
+            security::test_rule,
+            security::denial_rows,
             logs::log_rows,
             logs::set_log_level,
             logs::open_data_directory,

@@ -10,6 +10,8 @@ mod logs;
 mod network;
 #[path = "window/past.rs"]
 mod past;
+#[path = "window/security.rs"]
+mod security;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};

@@ -5,19 +5,16 @@ use nightjar_server::{AccountError, Password};
 use nightjar_store::AccountsError;
 
 use super::{Host, blocking, look};
+use crate::views::accounts;
 use crate::wire::{AccountErrors, AccountRow, Fault, FirewallHint};
 use crate::{fault, firewall};
 
 #[tauri::command]
 pub(crate) async fn accounts(engine: Host<'_>) -> Result<Vec<AccountRow>, Fault> {
     look(&engine, |running| {
-        let accounts =
-            running.server.accounts().map_err(|error| Fault::of_read("The accounts were not read", &error))?;
-        let row = |account: nightjar_broker::Account| AccountRow {
-            name: account.name.to_string(),
-            disabled: account.disabled,
-        };
-        Ok(accounts.into_iter().map(row).collect())
+        let found = running.server.accounts();
+        let found = found.map_err(|error| Fault::of_read("The accounts were not read", &error))?;
+        Ok(accounts::all(running.broker(), &found))
     })
     .await
 }

@@ -10,6 +10,7 @@ pub(crate) mod logs;
 pub(crate) mod overview;
 pub(crate) mod publish;
 pub(crate) mod retained;
+pub(crate) mod security;
 pub(crate) mod shell;
 pub(crate) mod topics;
 

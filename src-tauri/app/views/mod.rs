@@ -2,7 +2,9 @@
 //!
 //! All of it may block on the disk for a moment: commands call it off the async threads.
 
+pub mod accounts;
 pub mod clients;
+pub mod denials;
 pub mod events;
 pub mod gaps;
 pub mod histogram;
@@ -14,6 +16,7 @@ pub mod past;
 pub mod payload;
 pub mod queue;
 pub mod retained;
+pub mod rules;
 pub mod series;
 pub mod topics;
 

@@ -8,7 +8,9 @@
 //! second, averaged over two seconds. Sizes are bytes.
 
 mod accounts;
+mod certificate;
 mod clients;
+mod denials;
 mod fault;
 mod firewall;
 mod history;
@@ -20,11 +22,14 @@ mod past;
 mod publisher;
 mod queue;
 mod retained;
+mod rules;
 mod status;
 mod topics;
 
 pub use accounts::*;
+pub use certificate::*;
 pub use clients::*;
+pub use denials::*;
 pub use fault::*;
 pub use firewall::*;
 pub use history::*;
@@ -36,5 +41,6 @@ pub use past::*;
 pub use publisher::*;
 pub use queue::*;
 pub use retained::*;
+pub use rules::*;
 pub use status::*;
 pub use topics::*;

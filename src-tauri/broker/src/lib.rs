@@ -67,7 +67,8 @@ mod wire;
 pub use access::{
     Access, Account, AccountName, Ban, BanList, BanNumber, BanTarget, Decided, Denial, Effect, Explanation,
     InvalidAccountName, InvalidBan, InvalidPasswordHash, InvalidRuleFilter, Network, NoRandomness, Operation,
-    Operations, PasswordHash, Question, Rule, RuleFilter, RuleNumber, RuleSet, RuleSetError, RuleSubject,
+    Operations, PasswordHash, Question, RefusedLogin, Rule, RuleFilter, RuleNumber, RulePreview, RuleSet, RuleSetError,
+    RuleSubject,
 };
 pub use broker::{Broker, Listening, Options, OwnMessage};
 pub use client_card::{ClientInfo, ConnectionInfo, SubscriptionState};

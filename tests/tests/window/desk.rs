@@ -129,6 +129,11 @@ impl Desk {
         self.click(&format!("//nav[@aria-label='Screens']//button[starts-with(normalize-space(.), '{title}')]")).await
     }
 
+    /// Goes to a tab by what its title begins with.
+    pub(crate) async fn tab(&self, title: &str) -> anyhow::Result<()> {
+        self.click(&format!("//*[@role='tab'][starts-with(normalize-space(.), '{title}')]")).await
+    }
+
     /// Clicks on a button by its text.
     pub(crate) async fn button(&self, text: &str) -> anyhow::Result<()> {
         self.click(&format!("//button[normalize-space(.)='{text}']")).await

@@ -14,6 +14,7 @@ import { plotCommands } from "./fake/plots";
 import { FakePublisher } from "./fake/publisher";
 import { queueCommands } from "./fake/queues";
 import { retainedCommands } from "./fake/retained";
+import { securityCommands } from "./fake/security";
 import { statusCommands } from "./fake/status";
 import { messageCommands } from "./fake/topicmessages";
 import { treeCommands } from "./fake/treerows";
@@ -37,7 +38,7 @@ export class FakeHost {
     const publisher = new FakePublisher(world);
     const commands: Host = {
       ...statusCommands(world, options),
-      ...accountCommands(options),
+      ...accountCommands(world, options),
       ...overviewCommands(world, history, publisher, options),
       ...treeCommands(world),
       ...messageCommands(world, history),
@@ -46,6 +47,7 @@ export class FakeHost {
       ...history.commands,
       ...exportCommands(world, history, options, this.copied),
       ...keepingCommands(world, options),
+      ...securityCommands(world, options),
       ...logCommands(world, options),
       ...plotCommands(world, options),
       ...retainedCommands(world),

@@ -49,6 +49,15 @@ import type { RetainedQuery } from "./types/RetainedQuery";
 import type { RetainedRows } from "./types/RetainedRows";
 import type { RetainedSelection } from "./types/RetainedSelection";
 import type { Status } from "./types/Status";
+import type { AccountRows } from "./types/AccountRows";
+import type { DenialRows } from "./types/DenialRows";
+import type { CertificateInfo } from "./types/CertificateInfo";
+import type { ListQuery } from "./types/ListQuery";
+import type { RuleChange } from "./types/RuleChange";
+import type { RuleImpact } from "./types/RuleImpact";
+import type { RuleQuestion } from "./types/RuleQuestion";
+import type { RuleRows } from "./types/RuleRows";
+import type { RuleVerdict } from "./types/RuleVerdict";
 import type { TopicMessages } from "./types/TopicMessages";
 import type { TopicMessagesQuery } from "./types/TopicMessagesQuery";
 import type { TopicQuery } from "./types/TopicQuery";
@@ -132,6 +141,21 @@ export interface Host {
   /** What rules would delete. */
   keepingForecast(rules: KeepingRules): Promise<KeepingForecast>;
   setKeeping(rules: KeepingRules): Promise<Keeping>;
+
+  /** The certificate that Nightjar made for listeners of TLS; null where it has made none yet. */
+  ownCertificate(): Promise<CertificateInfo | null>;
+  accountRows(query: ListQuery): Promise<AccountRows>;
+  setAccountPassword(name: string, password: string): Promise<void>;
+  setAccountDisabled(name: string, disabled: boolean): Promise<void>;
+  removeAccount(name: string): Promise<void>;
+
+  ruleRows(query: ListQuery): Promise<RuleRows>;
+  /** Who that is connected would lose what. */
+  ruleImpact(change: RuleChange): Promise<RuleImpact>;
+  changeRules(change: RuleChange): Promise<void>;
+  testRule(question: RuleQuestion): Promise<RuleVerdict>;
+  /** What clients wanted and did not get, the last first. */
+  denialRows(query: ListQuery): Promise<DenialRows>;
 
   /** Answers while the broker does not run, too. */
   logRows(query: LogQuery): Promise<LogRows>;

@@ -59,6 +59,18 @@ export const tauri: Host = {
   keepingForecast: (rules) => call("keeping_forecast", { rules }),
   setKeeping: (rules) => call("set_keeping", { rules }),
 
+  ownCertificate: () => call("own_certificate"),
+  accountRows: (query) => call("account_rows", { query }),
+  setAccountPassword: (name, password) => call("set_account_password", { name, password }),
+  setAccountDisabled: (name, disabled) => call("set_account_disabled", { name, disabled }),
+  removeAccount: (name) => call("remove_account", { name }),
+
+  ruleRows: (query) => call("rule_rows", { query }),
+  ruleImpact: (change) => call("rule_impact", { change }),
+  changeRules: (change) => call("change_rules", { change }),
+  testRule: (question) => call("test_rule", { question }),
+  denialRows: (query) => call("denial_rows", { query }),
+
   logRows: (query) => call("log_rows", { query }),
   setLogLevel: (level) => call("set_log_level", { level }),
   openDataDirectory: () => call("open_data_directory"),

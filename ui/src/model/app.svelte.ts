@@ -24,6 +24,7 @@ export interface Destinations {
   history: Partial<HistoryQuery>;
   retained: { topic: string };
   publish: Partial<OutgoingMessage>;
+  security: Record<string, never>;
   logs: Record<string, never>;
 }
 export type ScreenName = keyof Destinations;

@@ -8,6 +8,7 @@ import MonitorSmartphone from "@lucide/svelte/icons/monitor-smartphone";
 import Logs from "@lucide/svelte/icons/scroll-text";
 import Pin from "@lucide/svelte/icons/pin";
 import Send from "@lucide/svelte/icons/send";
+import Shield from "@lucide/svelte/icons/shield";
 import type { Component } from "svelte";
 import type { Vitals } from "../host/types/Vitals";
 import { count, countShort } from "../lib/format";
@@ -34,6 +35,7 @@ const files = import.meta.glob<Component>(
     "./history/History.svelte",
     "./retained/Retained.svelte",
     "./publish/Publish.svelte",
+    "./security/Security.svelte",
     "./logs/Logs.svelte",
   ],
   { eager: true, import: "default" },
@@ -48,7 +50,8 @@ const planned: Omit<Screen, "component">[] = [
   { name: "history", title: "History", icon: History, note: (vitals) => some(vitals.history_messages) },
   { name: "retained", title: "Retained", icon: Pin, note: (vitals) => some(vitals.retained) },
   { name: "publish", title: "Publish", icon: Send, group: "Act as a client" },
-  { name: "logs", title: "Logs", icon: Logs, group: "Broker", always: true },
+  { name: "security", title: "Security", icon: Shield, group: "Broker" },
+  { name: "logs", title: "Logs", icon: Logs, always: true },
 ];
 
 export const screens: readonly Screen[] = planned.flatMap((screen) => {

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::guest::is_this_computer;
 use super::known_logins::KnownLogins;
+use super::refused_login::{RefusedLogin, quoted};
 use super::{Access, Accounts, Bans, Guest, Identity, Rules};
 use crate::entrance::Origin;
 use crate::handshake::Refusal;
@@ -26,8 +27,6 @@ use crate::{Account, ListenerNumber, PasswordHash, clock};
 
 /// Logins that wait for their turn; more are asked to come back. At 20 ms each they take some seconds.
 const MOST_WAITING: usize = 1_000;
-/// Characters of a user name that are quoted.
-const QUOTED: usize = 64;
 
 pub(crate) struct Gate {
     rules: RwLock<Rules>,
@@ -180,8 +179,8 @@ impl Gate {
         }
         let account = accounts.find(name).cloned();
         if !self.has_password(account.clone(), password.clone(), pause).await? {
-            let why = if account.is_some() { "the password is wrong" } else { "there is no such account" };
-            let detail = format!("user {}: {why}", quoted(name));
+            let login = if account.is_some() { RefusedLogin::WrongPassword } else { RefusedLogin::NoAccount };
+            let detail = login(name.to_owned()).detail();
             let said = "the user name or the password is wrong";
             return Err(refused(ReasonCode::BAD_USER_NAME_OR_PASSWORD, said, detail));
         }
@@ -235,16 +234,7 @@ fn refused(reason: ReasonCode, said: &str, detail: String) -> NotLetIn {
 }
 
 fn disabled(name: &str) -> NotLetIn {
-    refused(ReasonCode::NOT_AUTHORIZED, "the account is disabled", format!("user {}: it is disabled", quoted(name)))
-}
-
-/// A user name as a sentence can have it.
-fn quoted(name: &str) -> String {
-    let mut cut: String = name.chars().take(QUOTED).collect();
-    if cut.len() < name.len() {
-        cut.push('…');
-    }
-    format!("{cut:?}")
+    refused(ReasonCode::NOT_AUTHORIZED, "the account is disabled", RefusedLogin::Disabled(name.to_owned()).detail())
 }
 
 impl std::fmt::Debug for Gate {

@@ -6,6 +6,7 @@ mod gate;
 mod guest;
 mod known_logins;
 mod password;
+mod refused_login;
 mod rules;
 
 use std::net::SocketAddr;
@@ -13,9 +14,10 @@ use std::net::SocketAddr;
 pub use account::{Account, AccountName, InvalidAccountName};
 pub use bans::{Ban, BanList, BanNumber, BanTarget, InvalidBan, Network};
 pub use password::{InvalidPasswordHash, NoRandomness, PasswordHash};
+pub use refused_login::RefusedLogin;
 pub use rules::{
     Decided, Denial, Effect, Explanation, InvalidRuleFilter, Operation, Operations, Question, Rule, RuleFilter,
-    RuleNumber, RuleSet, RuleSetError, RuleSubject,
+    RuleNumber, RulePreview, RuleSet, RuleSetError, RuleSubject,
 };
 
 pub(crate) use account::Accounts;

@@ -2,6 +2,7 @@
 
 mod authority;
 mod error;
+mod facts;
 mod files;
 mod names;
 mod own;
@@ -9,8 +10,12 @@ mod own;
 use std::path::{Path, PathBuf};
 
 pub use error::CertificateError;
+pub use facts::{CertificateFacts, own_certificate};
 use nightjar_broker::{ClientAuthority, Tls, TlsError, TlsIdentity};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Where Nightjar's own are, in a data directory.
+const DIRECTORY: &str = "certs";
 
 /// A certificate, those that lead to its authority, and its key.
 pub(crate) struct Identity {
@@ -102,7 +107,7 @@ impl ClientCertificates {
 
 impl Source {
     pub(crate) fn of(files: Option<CertificateFiles>, data_directory: &Path) -> Self {
-        files.map_or_else(|| Self::Own(data_directory.join("certs")), Self::Files)
+        files.map_or_else(|| Self::Own(data_directory.join(DIRECTORY)), Self::Files)
     }
 
     fn identity(&self) -> Result<Identity, CertificateError> {

@@ -2,15 +2,55 @@
 
 import type { Host } from "../host";
 import type { AccountRow } from "../types/AccountRow";
+import { fault } from "./fault";
+import type { World } from "./world";
 
-type Commands = Pick<Host, "accounts" | "generatePassword" | "addAccount" | "firewall">;
+type Commands = Pick<
+  Host,
+  | "accounts"
+  | "accountRows"
+  | "generatePassword"
+  | "addAccount"
+  | "setAccountPassword"
+  | "setAccountDisabled"
+  | "removeAccount"
+  | "firewall"
+>;
+
+const DAY = 86_400_000;
 
 const LETTERS = "abcdefghijkmnpqrstuvwxyz23456789";
 
-export function accountCommands(options: URLSearchParams): Commands {
-  const rows: AccountRow[] = options.getAll("account").map((name) => ({ name, disabled: false }));
+export function accountCommands(world: World, options: URLSearchParams): Commands {
+  const of = (name: string): AccountRow => {
+    return { name, disabled: false, changed: world.now(), hash: "argon2id", clients: 0 };
+  };
+  const rows = options.getAll("account").map(of);
+  const many = options.get("security") === "many";
+  if (options.has("security")) rows.push(...makeAccounts(world, many, options.has("long")));
   let generated = 0;
+  const account = (name: string): AccountRow => {
+    const found = rows.find((candidate) => candidate.name === name);
+    if (!found) throw fault("The account was not changed", `There is no account ${name}`, "Look at the list again");
+    return found;
+  };
+
   return {
+    async accountRows({ filter, first, count }) {
+      const found = rows.filter(({ name }) => name.toLowerCase().includes(filter.toLowerCase()));
+      found.sort((a, b) => (a.name < b.name ? -1 : 1));
+      const page = found.slice(first, first + count).map((row) => ({ ...row }));
+      return { total: found.length, all: rows.length, first, rows: page };
+    },
+    async setAccountPassword(name) {
+      Object.assign(account(name), { changed: world.now(), hash: "argon2id", clients: 0 });
+    },
+    async setAccountDisabled(name, disabled) {
+      Object.assign(account(name), { disabled, clients: 0 });
+    },
+    async removeAccount(name) {
+      rows.splice(rows.indexOf(account(name)), 1);
+    },
     async accounts() {
       return [...rows];
     },
@@ -30,7 +70,7 @@ export function accountCommands(options: URLSearchParams): Commands {
               : null,
         password: password === "" ? "The password is empty" : null,
       };
-      if (errors.name === null && errors.password === null) rows.push({ name, disabled: false });
+      if (errors.name === null && errors.password === null) rows.push(of(name));
       return errors;
     },
     async firewall() {
@@ -42,4 +82,21 @@ export function accountCommands(options: URLSearchParams): Commands {
       };
     },
   };
+}
+
+function makeAccounts(world: World, many: boolean, long: boolean): AccountRow[] {
+  const of = (name: string, disabled: boolean, clients: number, days: number, hash = "argon2id"): AccountRow => {
+    return { name, disabled, clients, changed: world.started - days * DAY, hash };
+  };
+  const rows = [
+    of("devices", false, 38, 12),
+    of("homeassistant", false, 1, 90),
+    of("old-gateway", true, 0, 700, "mosquitto, PBKDF2-SHA512"),
+    of("plc", false, 6, 41),
+    of("tablets", false, 9, 3),
+  ];
+  if (long) rows.push(of(`a-user-of-the-north-wing-${"with-a-name-without-end-".repeat(8)}`, true, 2, 1));
+  if (many)
+    for (let n = 1; n <= 5000; n++) rows.push(of(`meter-${String(n).padStart(4, "0")}`, n % 97 === 0, 1, n % 300));
+  return rows;
 }

@@ -3,6 +3,7 @@
 import type { Host } from "../host";
 import type { Access } from "../types/Access";
 import type { Density } from "../types/Density";
+import type { Listener } from "../types/Listener";
 import type { Preferences } from "../types/Preferences";
 import type { Status } from "../types/Status";
 import type { Theme } from "../types/Theme";
@@ -48,6 +49,7 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
           clients: world.connected,
           fault: null,
         },
+        ...(options.has("security") ? otherListeners() : []),
       ],
       address,
       port: 1883,
@@ -61,9 +63,19 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
     };
   }
 
+  /** Those that nightjar.toml adds. */
+  function otherListeners(): Listener[] {
+    return [
+      { name: "MQTT over TLS", address: "0.0.0.0:8883", clients: 4, fault: null },
+      { name: "WebSocket", address: "0.0.0.0:9001", clients: 1, fault: null },
+      { name: "MQTT", address: "10.8.0.3:1883", clients: 0, fault: "another program uses port 1883" },
+    ];
+  }
+
   async function status(): Promise<Status> {
     if (current.state !== "running") return current;
-    const listeners = current.listeners.map((listener) => ({ ...listener, clients: world.connected }));
+    const [main, ...others] = current.listeners;
+    const listeners = [{ ...main!, clients: world.connected }, ...others];
     everConnected ||= world.connected > 0;
     return { ...current, listeners, ever_connected: everConnected };
   }

@@ -7,4 +7,16 @@ export type AccountRow = { name: string,
 /**
  * It lets nobody in.
  */
-disabled: boolean, };
+disabled: boolean, 
+/**
+ * When the password was set.
+ */
+changed: number, 
+/**
+ * How the password is kept: "argon2id".
+ */
+hash: string, 
+/**
+ * How many are connected with it.
+ */
+clients: number, };

@@ -24,6 +24,7 @@ mod decision;
 mod denials;
 mod engine;
 mod pattern;
+mod preview;
 mod rule;
 mod verdicts;
 mod who;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use decision::{Decided, Explanation, Question};
 pub use denials::Denial;
+pub use preview::RulePreview;
 pub use rule::{
     Effect, InvalidRuleFilter, Operation, Operations, Rule, RuleFilter, RuleNumber, RuleSet, RuleSetError, RuleSubject,
 };
