@@ -262,6 +262,11 @@ mod tests {
     use super::*;
 
     fn engine(directory: &tempfile::TempDir, port: u16) -> Engine {
+        let settings = directory.path().join("nightjar.toml");
+        if !settings.exists() {
+            // Nobody on this computer's network is to hear of a test.
+            std::fs::write(settings, "discovery = false\n").unwrap();
+        }
         let log = Log { logging: Logging::unheard(), settings: LogSettings::default() };
         Engine::new(Launch { data_directory: directory.path().to_owned(), port: Some(port) }, log)
     }

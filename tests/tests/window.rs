@@ -190,6 +190,8 @@ async fn retained_message_is_cleared_from_the_window() -> anyhow::Result<()> {
 #[tokio::test]
 async fn who_may_connect_takes_effect_at_once_and_is_remembered() -> anyhow::Result<()> {
     let data = TempDir::new()?;
+    // Nobody on this computer's network is to hear of a test.
+    std::fs::write(data.path().join("nightjar.toml"), "discovery = false\n")?;
     let desk = Desk::open(data.path(), 0).await?;
     let local = desk.address().await?;
     // Any 127.x.y.z is this computer, but only a listener for every address answers at this one.

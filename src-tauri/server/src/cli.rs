@@ -57,6 +57,10 @@ struct Arguments {
     #[arg(long)]
     allow_anonymous: bool,
 
+    /// Tell nobody on the network of the broker by multicast DNS, whatever the settings say
+    #[arg(long)]
+    no_discovery: bool,
+
     /// What an acknowledged message survives: power-loss, crash or none
     #[arg(long, value_name = "LEVEL")]
     durability: Option<Durability>,
@@ -117,6 +121,7 @@ impl Arguments {
         Overrides {
             access: self.allow_anonymous.then_some(Access::Anyone),
             port: None,
+            no_discovery: self.no_discovery,
             durability: self.durability,
             keep: self.keep,
             listen: listen.iter().flat_map(|(kind, at)| at.iter().map(|address| (*kind, *address))).collect(),

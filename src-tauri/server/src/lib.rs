@@ -10,6 +10,7 @@ mod ban_cli;
 mod care_cli;
 mod certificates;
 mod config_cli;
+mod discovery;
 mod error;
 mod foreign_file;
 mod history_edit;

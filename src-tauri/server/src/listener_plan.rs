@@ -15,6 +15,8 @@ use crate::{CertificateFiles, ListenerSettings, Settings};
 pub struct Overrides {
     pub access: Option<Access>,
     pub port: Option<u16>,
+    /// Nobody on the network is told of the broker.
+    pub no_discovery: bool,
     pub durability: Option<Durability>,
     /// What is kept that no rule is for.
     pub keep: Option<Keep>,
@@ -51,6 +53,7 @@ impl Overrides {
     pub(crate) fn apply(&self, settings: &mut Settings) {
         settings.access = self.access.unwrap_or(settings.access);
         settings.port = self.port.or(settings.port);
+        settings.discovery &= !self.no_discovery;
         settings.durability = self.durability.unwrap_or(settings.durability);
         if let Some(keep) = self.keep {
             settings.history.keeping.otherwise = keep;

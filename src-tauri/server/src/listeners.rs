@@ -20,7 +20,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::certificates::TlsSource;
 use crate::listener_plan::{ListenerSource, Wanted, options};
-use crate::{CertificateError, StartError};
+use crate::{CertificateError, ListenerSettings, StartError};
 
 /// How often an address is tried that could not be had.
 const RETRYING: Duration = Duration::from_secs(2);
@@ -231,6 +231,19 @@ impl Listeners {
             Some(ListenerState { source, kind, address, url, clients, fault })
         };
         entries.iter().flat_map(|entry| entry.sockets.iter().filter_map(|socket| state(entry, socket))).collect()
+    }
+
+    /// What listens now: its settings, and where.
+    pub(crate) fn listening(&self) -> Vec<(ListenerSettings, SocketAddr)> {
+        let entries = self.open.lock();
+        let listening = |entry: &Opened| {
+            let at = entry.sockets.iter().filter_map(|socket| match socket.state {
+                State::Listening(_, address) => Some(address),
+                State::Faulty(..) | State::Absent => None,
+            });
+            at.map(|address| (entry.wanted.settings.clone(), address)).collect::<Vec<_>>()
+        };
+        entries.iter().flat_map(listening).collect()
     }
 
     /// Tries again what could not be had.

@@ -230,6 +230,7 @@ fn differences(before: &Settings, wanted: &Settings) -> Vec<ChangedSetting> {
     let changed = [
         ("access", before.access != wanted.access, Now),
         ("port", before.port != wanted.port, Now),
+        ("discovery", before.discovery != wanted.discovery, Now),
         ("durability", before.durability != wanted.durability, NextStart),
         ("[tls]", before.certificate != wanted.certificate, NewConnections),
         ("[limits]", before.terms != wanted.terms, NewConnections),

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::access_watcher::{self, AccessWatcher, Found};
 use crate::addresses::network_addresses;
+use crate::discovery::Announcer;
 use crate::listener_plan::{Overrides, Wanted, plan};
 use crate::listeners::{Failure, Listeners};
 use crate::live::Live;
@@ -57,6 +58,8 @@ pub struct Server {
     live: Arc<Live>,
     /// Look after the listeners, and after the settings file.
     tasks: [JoinHandle<()>; 2],
+    /// Tells the network of the listeners.
+    announcer: Announcer,
     /// Follows the accounts, rules and bans of the data directory.
     watcher: Mutex<AccessWatcher>,
     notices: Vec<String>,
@@ -121,7 +124,8 @@ impl Server {
             keeping: Mutex::default(),
         });
         let tasks = [listeners.attend(), settings_watcher::follow(Arc::downgrade(&live))];
-        Ok(Self { live, tasks, watcher: Mutex::new(watcher), notices, ever_connected })
+        let announcer = Announcer::start(Arc::downgrade(&live));
+        Ok(Self { live, tasks, announcer, watcher: Mutex::new(watcher), notices, ever_connected })
     }
 
     pub fn broker(&self) -> &Broker {
@@ -249,6 +253,7 @@ impl Server {
 
     /// Ends the connections, commits everything, and closes the journal.
     pub async fn stop(&self) {
+        self.announcer.stop().await;
         // It ends within a moment, and must not hold the database open beyond the journal.
         self.watcher.lock().stop();
         for task in &self.tasks {

@@ -21,6 +21,8 @@ pub struct Settings {
     pub access: Access,
     /// `port = 1883`: where MQTT over TCP listens, for whoever may connect; `"off"` where it does not.
     pub port: Option<u16>,
+    /// `discovery = true` (the default): devices on the network are told of the broker, where they may connect.
+    pub discovery: bool,
     /// `durability = "power-loss"` (the default), `"crash"` or `"none"`: what an acknowledged message survives.
     pub durability: Durability,
     /// `[tls]` with `certificate` and `key`: what TLS listeners show; by default what Nightjar makes itself.
@@ -57,6 +59,7 @@ impl Default for Settings {
         Self {
             access: Access::default(),
             port: Some(1883),
+            discovery: true,
             durability: Durability::default(),
             certificate: None,
             terms: Terms::default(),
@@ -106,6 +109,7 @@ impl Settings {
         let defaults = Self::default();
         let access = top.word("access", &ACCESS).unwrap_or(defaults.access);
         let port = port(top).unwrap_or(defaults.port);
+        let discovery = top.flag("discovery").unwrap_or(defaults.discovery);
         let durability = top.word("durability", &DURABILITY).unwrap_or(defaults.durability);
         let mut tls = top.section("tls");
         let certificate = listener_settings::certificate(&mut tls, file);
@@ -120,7 +124,7 @@ impl Settings {
         let density = window.word("density", &DENSITIES).map_or(defaults.window.density, str::to_owned);
         window.finish();
         let window = WindowSettings { theme, density };
-        Self { access, port, durability, certificate, terms, listeners, history, log, window }
+        Self { access, port, discovery, durability, certificate, terms, listeners, history, log, window }
     }
 
     /// Remembers who may connect.
@@ -219,7 +223,7 @@ mod tests {
 
     #[test]
     fn all_of_a_file_is_read() {
-        let text = "access = \"anyone\"\nport = 1884\ndurability = \"none\"\n[limits]\nreceive-maximum = 5\n\
+        let text = "access = \"anyone\"\nport = 1884\ndiscovery = false\ndurability = \"none\"\n[limits]\nreceive-maximum = 5\n\
                     [history]\nfile = \"1 GB\"\n\
                     [log]\nlevel = \"debug\"\nfile = true\nfile-size = \"1 MB\"\nfiles = 2\n[window]\ntheme = \"dark\"\ndensity = \"compact\"\n";
         for text in [text.to_owned(), text.replace('\n', "\r\n"), format!("\u{feff}{text}")] {
@@ -265,13 +269,14 @@ mod tests {
         ),
         ("access = true", 1, "access can't be true", "write \"this-computer\", \"password\" or \"anyone\""),
         ("port = 70000", 1, "port can't be 70000", "from 1 to 65535 (default 1883)"),
+        ("discovery = \"yes\"", 1, "discovery can't be \"yes\"", "write true or false"),
         ("port = 0", 1, "port can't be 0", "from 1 to 65535 (default 1883)"),
         ("port = \"1883\"", 1, "port can't be \"1883\"", "from 1 to 65535 (default 1883)"),
         (
             "\n\nprot = 1883",
             3,
             "there is no setting prot here",
-            "access, port, durability, tls, limits, listener, history, log or window",
+            "access, port, discovery, durability, tls, limits, listener, history, log or window",
         ),
         ("durability = \"none\"\n[window]\ncolour = 1\n", 3, "there is no setting colour here", "theme or density"),
         ("port = \"on\"", 1, "port can't be \"on\"", "write \"off\""),

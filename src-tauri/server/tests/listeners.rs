@@ -16,7 +16,8 @@ use tempfile::TempDir;
 /// A server on a settings file; plain TCP on any port.
 async fn server(directory: &Path, text: &str) -> Server {
     fs::write(directory.join("nightjar.toml"), text).unwrap();
-    let overrides = Overrides { port: Some(0), ..Overrides::default() };
+    // Nobody on this computer's network is to hear of a test.
+    let overrides = Overrides { port: Some(0), no_discovery: true, ..Overrides::default() };
     Server::start(StartOptions { overrides, ..StartOptions::of(directory).unwrap() }).await.unwrap()
 }
 

@@ -13,7 +13,8 @@ use nightjar_store::{AccountsError, Durability, Keep, Keeping, KeepingRule};
 fn options(directory: &Path, listen: Option<SocketAddr>) -> StartOptions {
     let listen = listen.map(|address| (Scheme::Tcp, address)).into_iter().collect();
     // Any port where none is asked for, lest two tests want the same one.
-    let overrides = Overrides { port: Some(0), listen, ..Overrides::default() };
+    // Nobody on this computer's network is to hear of a test.
+    let overrides = Overrides { port: Some(0), no_discovery: true, listen, ..Overrides::default() };
     StartOptions { overrides, watched: true, ..StartOptions::of(directory).unwrap() }
 }
 

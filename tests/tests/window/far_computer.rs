@@ -2,11 +2,14 @@
 //! itself once more in a fresh network namespace, so that nothing of this computer's network is touched.
 
 use std::fs;
+use std::net::IpAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use mdns_sd::{ServiceDaemon, ServiceEvent};
 use nightjar_tests::{DEADLINE, Lines, Outcome, run};
+use nix::sched::{CloneFlags, setns};
 
 /// Set in the run within the namespace.
 const INSIDE: &str = "NIGHTJAR_TEST_INSIDE_NETWORK";
@@ -59,6 +62,19 @@ impl FarComputer {
         Ok(far)
     }
 
+    /// Listens there for brokers that are announced as this kind, such as `_mqtt._tcp.local.`.
+    pub(crate) fn browse(&self, kind: &'static str) -> anyhow::Result<Announcements> {
+        let namespace = fs::File::open(format!("/proc/{}/ns/net", self.0.id()))?;
+        // A thread is born where the one is that makes it, and this one goes there first.
+        let browsing = std::thread::spawn(move || -> anyhow::Result<Announcements> {
+            setns(namespace, CloneFlags::CLONE_NEWNET)?;
+            let daemon = ServiceDaemon::new()?;
+            let events = daemon.browse(kind)?;
+            Ok(Announcements { daemon, events })
+        });
+        browsing.join().map_err(|_| anyhow::anyhow!("the thread in the other namespace panicked"))?
+    }
+
     /// What comes before a command that is to run there.
     pub(crate) fn entrance(&self) -> [String; 2] {
         ["nsenter".to_owned(), format!("--net=/proc/{}/ns/net", self.0.id())]
@@ -101,6 +117,48 @@ impl Drop for FarComputer {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
+    }
+}
+
+/// What the other computer hears by multicast DNS.
+pub(crate) struct Announcements {
+    daemon: ServiceDaemon,
+    events: mdns_sd::Receiver<ServiceEvent>,
+}
+
+impl Announcements {
+    /// Waits until a broker is announced; its name, and where it is.
+    pub(crate) fn found(&self) -> anyhow::Result<(String, Vec<IpAddr>, u16)> {
+        let service = self.until("announced", |event| match event {
+            ServiceEvent::ServiceResolved(service) => Some(service),
+            _ => None,
+        })?;
+        let addresses = service.addresses.iter().map(mdns_sd::ScopedIp::to_ip_addr).collect();
+        Ok((service.fullname, addresses, service.port))
+    }
+
+    /// Waits until what was announced is taken back.
+    pub(crate) fn gone(&self) -> anyhow::Result<String> {
+        self.until("taken back", |event| match event {
+            ServiceEvent::ServiceRemoved(_, name) => Some(name),
+            _ => None,
+        })
+    }
+
+    fn until<T>(&self, what: &str, pick: impl Fn(ServiceEvent) -> Option<T>) -> anyhow::Result<T> {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let event = self.events.recv_deadline(end).with_context(|| format!("nothing was {what}"))?;
+            if let Some(picked) = pick(event) {
+                return Ok(picked);
+            }
+        }
+    }
+}
+
+impl Drop for Announcements {
+    fn drop(&mut self) {
+        drop(self.daemon.shutdown());
     }
 }
 

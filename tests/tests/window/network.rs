@@ -1,5 +1,8 @@
 //! Who gets in from another computer on the network, and who does not.
 
+use std::fs;
+use std::net::IpAddr;
+
 use anyhow::ensure;
 use tempfile::TempDir;
 
@@ -17,10 +20,20 @@ async fn another_computer_gets_in_while_anyone_may_and_only_then() -> anyhow::Re
     let port = desk.address().await?.port();
     ensure!(!far.publish(port, "before", &[])?.status.success(), "nobody but this computer may connect out of the box");
 
+    let announcements = far.browse("_mqtt._tcp.local.")?;
     desk.choose("Anyone on my network").await?;
     desk.see("Let anyone on your network connect?").await?;
     desk.button("Let anyone connect").await?;
     desk.see(&format!("mqtt://{NEAR}:{port}")).await?;
+    let (name, addresses, announced) = announcements.found()?;
+    ensure!(name.starts_with("Nightjar on ") && announced == port, "{name} at {announced}");
+    ensure!(addresses.contains(&NEAR.parse()?) && !addresses.iter().any(IpAddr::is_loopback), "{addresses:?}");
+    let file = data.path().join("nightjar.toml");
+    let settings = fs::read_to_string(&file)?;
+    fs::write(&file, format!("discovery = false\n{settings}"))?;
+    ensure!(announcements.gone()? == name, "it is announced no longer once the settings say so");
+    fs::write(&file, settings)?;
+    ensure!(announcements.found()?.0 == name, "nor is it silent for longer than they say");
     far.publish(port, "while", &[])?.success()?;
     desk.screen("History").await?;
     desk.see("while").await?;
@@ -31,6 +44,7 @@ async fn another_computer_gets_in_while_anyone_may_and_only_then() -> anyhow::Re
     desk.button("This computer").await?;
     desk.see(&format!("mqtt://127.0.0.1:{port}")).await?;
     listener.ended()?;
+    ensure!(announcements.gone()? == name, "what can't be reached is not announced");
     ensure!(!far.publish(port, "after", &[])?.status.success(), "the way in is closed again");
     desk.close().await
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::CertificateError;
 pub use facts::{CertificateFacts, own_certificate};
+pub(crate) use names::host_name;
 use nightjar_broker::{ClientAuthority, Tls, TlsError, TlsIdentity};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 

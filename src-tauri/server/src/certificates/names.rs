@@ -23,7 +23,7 @@ pub(super) fn names() -> Vec<SanType> {
 }
 
 /// What this computer calls itself.
-pub(super) fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     gethostname::gethostname().to_string_lossy().trim_end_matches('.').to_lowercase()
 }
 
