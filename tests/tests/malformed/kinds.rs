@@ -346,7 +346,13 @@ pub(crate) const KINDS: &[Kind] = &[
     }),
     stranger("mutated-connect", ALL, End::Open, |random, version| {
         let whole = connect(version, 2, b"", &string("mutant"));
-        mutate(random, whole)
+        loop {
+            let mutant = mutate(random, whole.clone());
+            // Of another protocol or version, it would be answered in the form of that one ("other-protocols").
+            if mutant[1] < 0x80 && mutant.get(2..9) == whole.get(2..9) {
+                return mutant;
+            }
+        }
     }),
     // Answered, where at all, in the form of 3.1.1.
     stranger("other-protocols", ONLY_311, End::Open, |random, _| {
