@@ -1,7 +1,10 @@
 //! From the router to the outboxes: `cargo bench --package nightjar-broker --all-features`.
 
+use std::sync::Arc;
+
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
+use nightjar_broker::Message;
 use nightjar_broker::measuring::Routing;
 use nightjar_mqtt::{TopicFilter, TopicName};
 
@@ -33,9 +36,19 @@ fn route(bencher: Bencher<'_, '_>, subscribers: usize) {
     });
 }
 
-/// Topics that the publisher has not published to before, among so many wildcard filters; four of them match.
+/// Topics that nobody has published to before, among so many wildcard filters; four of them match.
 #[divan::bench(args = [1_000, 10_000, 100_000])]
 fn route_anew(bencher: Bencher<'_, '_>, filters: usize) {
+    among_wildcards(bencher, filters, Routing::route_anew);
+}
+
+/// Topics that others have published to, and the publisher has not.
+#[divan::bench(args = [1_000, 10_000, 100_000])]
+fn route_for_another(bencher: Bencher<'_, '_>, filters: usize) {
+    among_wildcards(bencher, filters, Routing::route_for_another);
+}
+
+fn among_wildcards(bencher: Bencher<'_, '_>, filters: usize, route: fn(&mut Routing, &Arc<Message>) -> u32) {
     let shapes = |number: usize| match number % 4 {
         0 => format!("site/{}/+/value", number / 4),
         1 => format!("site/{}/#", number / 4),
@@ -48,7 +61,7 @@ fn route_anew(bencher: Bencher<'_, '_>, filters: usize) {
         .collect();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for message in &messages {
-            assert_eq!(routing.route_anew(message), 4);
+            assert_eq!(route(&mut routing, message), 4);
         }
         routing.drain();
     });

@@ -48,6 +48,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 shared.report_denials(clock::now());
                 shared.report_admission(clock::now());
                 shared.router.sweep_retained(&mut sweep, clock::now());
+                shared.router.forget_old_routes();
             }
             () = announcing => sys_topics.announce(&shared, clock::now()),
             () = shared.limits_changed.notified() => {

@@ -8,7 +8,9 @@ use nightjar_mqtt::{QoS, SubscriptionOptions, TopicFilter, TopicName};
 
 use crate::delivery::Delivery;
 use crate::outbox::Outbox;
-use crate::router::{RouteCache, Router, Touched};
+use crate::route_cache::RouteCache;
+use crate::router::Router;
+use crate::routes::Touched;
 use crate::{ClientIdentifier, Limits, Message, SubscriptionState, Timestamp};
 
 /// A router with its subscribers.
@@ -59,10 +61,16 @@ impl Routing {
         self.router.find(&mut self.cache, &message.topic, None).deliver(message, &mut self.touched)
     }
 
-    /// The same for a publisher that has not published to that topic before: nothing is remembered.
-    pub fn route_anew(&mut self, message: &Arc<Message>) -> u32 {
+    /// The same for a publisher that has not published to that topic before, where others have.
+    pub fn route_for_another(&mut self, message: &Arc<Message>) -> u32 {
         self.cache = RouteCache::default();
         self.route(message)
+    }
+
+    /// The same where nobody has published to that topic before: nothing is remembered.
+    pub fn route_anew(&mut self, message: &Arc<Message>) -> u32 {
+        self.router.forget_routes();
+        self.route_for_another(message)
     }
 
     /// Has every subscriber take what waits for it.

@@ -1,21 +1,22 @@
 //! Finds the subscribers of a message and puts it into their outboxes. It never waits: not for the disk, and not for a
 //! subscriber.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nightjar_mqtt::{QoS, SubscriptionOptions, TopicFilter, TopicName};
+use nightjar_mqtt::{TopicFilter, TopicName};
 use parking_lot::{RwLock, RwLockWriteGuard};
 
-use crate::access::{Decider, RuleEngine, Who};
+use crate::access::{RuleEngine, Who};
 use crate::clock::Moment;
-use crate::delivery::{Delivery, Entry, Kept};
-use crate::outbox::{Outbox, OutboxId, Pushed};
-use crate::routing::{Epoch, RetainedCursor, RetainedTree, SubscriptionTree, Walked};
-use crate::share::{Member, Share};
-use crate::{ClientIdentifier, Message, Record, Sequence, SubscriptionState};
+use crate::outbox::{Outbox, OutboxId};
+use crate::route_cache::{CommonRoutes, Known, RouteCache};
+use crate::routes::Barred;
+use crate::routing::{Epoch, RetainedCursor, RetainedTree, Walked};
+use crate::share::Share;
+use crate::subscriptions::Subscriptions;
+use crate::{Message, SubscriptionState};
 
 /// Subscriptions that change under one lock: with more, others get their turn in between.
 const CHANGED_AT_ONCE: usize = 256;
@@ -23,72 +24,6 @@ const CHANGED_AT_ONCE: usize = 256;
 const WALKED_AT_ONCE: usize = 512;
 /// Such looks in one part of a round for what has expired.
 const SWEPT_AT_ONCE: usize = 8;
-
-/// One subscription, as the tree holds it.
-#[derive(Debug)]
-struct Subscriber {
-    outbox: Arc<Outbox>,
-    options: SubscriptionOptions,
-    identifier: Option<u32>,
-}
-
-/// Every subscription.
-#[derive(Debug, Default)]
-struct Subscriptions {
-    ordinary: SubscriptionTree<OutboxId, Subscriber>,
-    /// By the filter behind the share name. The subscribers here are the whole filters, share name included.
-    shared: SubscriptionTree<TopicFilter, Arc<Share>>,
-    /// By the whole filter.
-    shares: HashMap<TopicFilter, Arc<Share>>,
-    /// Members of all shares.
-    members: usize,
-}
-
-/// How one session gets the messages of a topic, all of its overlapping subscriptions taken together
-/// [MQTT-3.3.4-2], [MQTT-3.3.4-3].
-#[derive(Debug)]
-struct Route {
-    outbox: Arc<Outbox>,
-    terms: Terms,
-    own: Own,
-}
-
-/// What the subscriptions that apply to a message say of its delivery.
-#[derive(Clone, Debug)]
-struct Terms {
-    maximum_qos: QoS,
-    retain_as_published: bool,
-    identifiers: Arc<[u32]>,
-}
-
-/// How the session gets messages that its own client published: No Local takes subscriptions away
-/// [MQTT-3.8.3-3].
-#[derive(Debug)]
-enum Own {
-    /// As those of others.
-    Same,
-    Not,
-    By(Box<Terms>),
-}
-
-/// Where the messages of a topic go.
-#[derive(Debug, Default)]
-struct Routes {
-    sessions: Box<[Route]>,
-    shares: Box<[ShareRoute]>,
-    /// Sessions and shares that subscribed, and may not read the topic.
-    withheld: u32,
-}
-
-#[derive(Debug)]
-struct ShareRoute {
-    share: Arc<Share>,
-    barred: Barred,
-}
-
-/// Members of a Shared Subscription that may not read a topic; none where there are no rules.
-#[derive(Debug, Default)]
-pub(crate) struct Barred(Box<[OutboxId]>);
 
 /// Subscriptions, retained messages and rules, shared by all connections.
 ///
@@ -102,6 +37,7 @@ pub(crate) struct Router {
     version: AtomicU64,
     /// The version with which the rules took effect; 0 where there are none.
     rules_version: AtomicU64,
+    common: CommonRoutes,
     pub(crate) retained: RwLock<RetainedTree>,
 }
 
@@ -112,179 +48,6 @@ pub(crate) struct Subscribed {
     pub(crate) is_new: bool,
     /// Retained messages up to here are to be sent, where there are any; later ones come as they are published.
     pub(crate) retained: Option<Epoch>,
-}
-
-/// A publisher's memory of where its topics go, so that a repeated topic costs no walk and no allocation.
-#[derive(Debug, Default)]
-pub(crate) struct RouteCache {
-    version: u64,
-    known: Vec<Known>,
-    /// Places in `known`. Clients choose the topics, but no more of them than the cache holds: a quick hash will do.
-    places: HashMap<TopicName, usize, foldhash::fast::RandomState>,
-    /// The place that was asked for last: many publishers have one topic.
-    last: usize,
-    /// Sessions and shares in all of `known`.
-    weight: usize,
-}
-
-/// A topic and where its messages go.
-#[derive(Debug)]
-pub(crate) struct Known {
-    /// With memory of its own, for messages that may wait for long.
-    pub(crate) topic: TopicName,
-    /// What denies the publisher to publish to it.
-    pub(crate) denied: Option<Decider>,
-    routes: Routes,
-}
-
-/// Outboxes that a batch of messages touched, each to be woken once.
-#[derive(Debug, Default)]
-pub(crate) struct Touched {
-    to_wake: Vec<Arc<Outbox>>,
-    /// Those that dropped something for the first time since the last report.
-    pub(crate) dropping: Vec<Arc<Outbox>>,
-    /// What the journal is to be told of kept sessions.
-    pub(crate) records: Vec<Record>,
-    /// What of it makes entries of queues.
-    entries: Vec<Entry>,
-}
-
-impl Touched {
-    /// Nothing was touched.
-    pub(crate) const NONE: Self =
-        Self { to_wake: Vec::new(), dropping: Vec::new(), records: Vec::new(), entries: Vec::new() };
-
-    pub(crate) fn is_clear(&self) -> bool {
-        self.to_wake.is_empty() && self.dropping.is_empty() && self.records.is_empty() && self.entries.is_empty()
-    }
-
-    /// The length that its longest list has room for.
-    pub(crate) fn capacity(&self) -> usize {
-        let lists =
-            [self.to_wake.capacity(), self.dropping.capacity(), self.records.capacity(), self.entries.capacity()];
-        lists.into_iter().max().unwrap_or(0)
-    }
-
-    /// Wakes the subscribers.
-    pub(crate) fn wake(&mut self) {
-        self.to_wake.drain(..).for_each(|outbox| outbox.wake());
-    }
-
-    /// Notes what is to be done after a message was put into an outbox.
-    pub(crate) fn note(&mut self, outbox: &Arc<Outbox>, pushed: Pushed) {
-        if pushed.wake {
-            self.to_wake.push(Arc::clone(outbox));
-        }
-        if pushed.first_drop {
-            self.dropping.push(Arc::clone(outbox));
-        }
-        self.records.extend(pushed.record.map(Record::Session));
-        self.entries.extend(pushed.entry);
-    }
-
-    /// Notes an entry of a queue whose record is among those to be appended.
-    pub(crate) fn note_entry(&mut self, entry: Entry) {
-        self.entries.push(entry);
-    }
-
-    /// The records of all entries so far are in the journal, up to that sequence.
-    pub(crate) fn set_appended(&mut self, sequence: Sequence) {
-        self.entries.drain(..).for_each(|entry| entry.set_appended(sequence));
-    }
-}
-
-impl RouteCache {
-    /// Topics that one publisher's cache holds before it starts anew.
-    const TOPICS: usize = 1_024;
-    /// Sessions and shares that it holds for them, for the same reason: a topic may have many subscribers.
-    const WEIGHT: usize = 65_536;
-
-    fn follow(&mut self, version: u64) {
-        if self.version != version {
-            self.clear();
-            self.version = version;
-        }
-    }
-
-    fn find(&self, topic: &TopicName) -> Option<usize> {
-        if self.known.get(self.last).is_some_and(|known| known.topic == *topic) {
-            return Some(self.last);
-        }
-        self.places.get(topic).copied()
-    }
-
-    /// Returns its place.
-    fn keep(&mut self, known: Known) -> usize {
-        let weight = known.routes.sessions.len() + known.routes.shares.len();
-        if self.known.len() >= Self::TOPICS || self.weight + weight > Self::WEIGHT {
-            self.clear();
-        }
-        self.weight += weight;
-        let place = self.known.len();
-        self.places.insert(known.topic.clone(), place);
-        self.known.push(known);
-        place
-    }
-
-    fn clear(&mut self) {
-        self.known.clear();
-        self.places.clear();
-        self.weight = 0;
-    }
-}
-
-impl Subscriptions {
-    /// Adds or changes one; returns whether it is new to its session.
-    fn insert(&mut self, outbox: &Arc<Outbox>, filter: &TopicFilter, state: SubscriptionState) -> bool {
-        let SubscriptionState { options, identifier } = state;
-        let outbox = Arc::clone(outbox);
-        let Some((_, behind_name)) = filter.shared() else {
-            return self.ordinary.insert(filter, outbox.id(), Subscriber { outbox, options, identifier }).is_none();
-        };
-        let share = match self.shares.get(filter) {
-            Some(share) => share,
-            None => {
-                let share = Arc::<Share>::default();
-                self.shared.insert(behind_name, filter.clone(), Arc::clone(&share));
-                self.shares.entry(filter.clone()).or_insert(share)
-            }
-        };
-        let is_new = share.join(Member {
-            outbox,
-            maximum_qos: options.maximum_qos,
-            retain_as_published: options.retain_as_published,
-            identifiers: identifier.into_iter().collect(),
-        });
-        self.members += usize::from(is_new);
-        is_new
-    }
-
-    fn remove(&mut self, session: OutboxId, filter: &TopicFilter) -> bool {
-        let Some((_, behind_name)) = filter.shared() else {
-            return self.ordinary.remove(filter, &session).is_some();
-        };
-        let Some(share) = self.shares.get(filter) else { return false };
-        let was_member = share.leave(session);
-        if share.is_empty() {
-            self.shares.remove(filter);
-            self.shared.remove(behind_name, filter);
-        }
-        self.members -= usize::from(was_member);
-        was_member
-    }
-}
-
-impl FromIterator<OutboxId> for Barred {
-    fn from_iter<I: IntoIterator<Item = OutboxId>>(sessions: I) -> Self {
-        Self(sessions.into_iter().collect())
-    }
-}
-
-impl Barred {
-    pub(crate) fn has(&self, session: OutboxId) -> bool {
-        // Most of the time there are none.
-        self.0.contains(&session)
-    }
 }
 
 impl Router {
@@ -367,13 +130,12 @@ impl Router {
 
     /// Subscriptions in all, shared ones included.
     pub(crate) fn subscription_count(&self) -> usize {
-        let subscriptions = self.subscriptions.read();
-        subscriptions.ordinary.len() + subscriptions.members
+        self.subscriptions.read().len()
     }
 
     /// Shared Subscriptions, each member's counted.
     pub(crate) fn shared_subscription_count(&self) -> usize {
-        self.subscriptions.read().members
+        self.subscriptions.read().members()
     }
 
     /// Goes on with a walk over the retained messages, for a bounded time. What has expired is passed over.
@@ -418,119 +180,23 @@ impl Router {
 
     /// Where the messages of a topic go at this moment, from that publisher; from the broker or its owner without one.
     pub(crate) fn find<'c>(&self, cache: &'c mut RouteCache, topic: &TopicName, publisher: Option<&Who>) -> &'c Known {
-        cache.follow(self.version.load(Ordering::Acquire));
-        let place = match cache.find(topic) {
-            Some(place) => place,
-            None => cache.keep(self.known(topic, publisher)),
-        };
-        cache.last = place;
-        &cache.known[place]
+        let version = self.version.load(Ordering::Acquire);
+        cache.find(version, topic, || self.known(version, topic, publisher))
     }
 
-    fn known(&self, topic: &TopicName, publisher: Option<&Who>) -> Known {
+    fn known(&self, version: u64, topic: &TopicName, publisher: Option<&Who>) -> Known {
         let rules = self.rules();
         let denied = publisher.and_then(|publisher| rules.denies_publish(publisher, topic));
-        let routes = if denied.is_some() { Routes::default() } else { self.routes_of(topic, &rules) };
-        Known { topic: topic.detached(), denied, routes }
-    }
-
-    fn routes_of(&self, topic: &TopicName, rules: &RuleEngine) -> Routes {
-        let subscriptions = self.subscriptions.read();
-        let mut by_session: HashMap<OutboxId, Vec<&Subscriber>> = HashMap::new();
-        subscriptions.ordinary.visit_matches(topic, &mut |session, subscriber| {
-            by_session.entry(*session).or_default().push(subscriber);
-        });
-        let mut shares = Vec::new();
-        subscriptions.shared.visit_matches(topic, &mut |_, share| {
-            shares.push(ShareRoute { share: Arc::clone(share), barred: share.barred(rules, topic) });
-        });
-        let found = by_session.len() + shares.len();
-        if !rules.is_open() {
-            let may_read = |subscribers: &Vec<&Subscriber>| {
-                let reader = subscribers.first().map(|subscriber| subscriber.outbox.who());
-                reader.is_none_or(|reader| rules.denies_read(&reader, topic).is_none())
-            };
-            by_session.retain(|_, subscribers| may_read(subscribers));
-            shares.retain(|route| route.share.has_other_than(&route.barred));
+        if denied.is_some() {
+            return Known { topic: topic.detached(), denied, routes: Arc::default() };
         }
-        let withheld = (found - by_session.len() - shares.len()) as u32;
-        let sessions = by_session.into_values().filter_map(Route::of).collect();
-        Routes { sessions, shares: shares.into(), withheld }
-    }
-}
-
-impl Route {
-    /// The route that one session's matching subscriptions make; `None` without any.
-    fn of(subscribers: Vec<&Subscriber>) -> Option<Self> {
-        let outbox = Arc::clone(&subscribers.first()?.outbox);
-        let terms = Terms::of(subscribers.iter().copied())?;
-        let own = if subscribers.iter().all(|subscriber| !subscriber.options.no_local) {
-            Own::Same
-        } else {
-            let others = subscribers.iter().copied().filter(|subscriber| !subscriber.options.no_local);
-            Terms::of(others).map_or(Own::Not, |terms| Own::By(Box::new(terms)))
-        };
-        Some(Self { outbox, terms, own })
+        let (topic, routes) = self.common.find(version, topic, || self.subscriptions.read().routes(topic, &rules));
+        Known { topic, denied, routes }
     }
 
-    /// The terms for messages of that publisher; `None` where it gets none.
-    fn terms_for(&self, publisher: &ClientIdentifier) -> Option<&Terms> {
-        match &self.own {
-            Own::Same => Some(&self.terms),
-            _ if self.outbox.client() != publisher => Some(&self.terms),
-            Own::Not => None,
-            Own::By(terms) => Some(terms),
-        }
-    }
-}
-
-impl Terms {
-    fn of<'s>(subscribers: impl Iterator<Item = &'s Subscriber> + Clone) -> Option<Self> {
-        let options = || subscribers.clone().map(|subscriber| subscriber.options);
-        Some(Self {
-            maximum_qos: options().map(|options| options.maximum_qos).max()?,
-            retain_as_published: options().any(|options| options.retain_as_published),
-            identifiers: subscribers.clone().filter_map(|subscriber| subscriber.identifier).collect(),
-        })
-    }
-}
-
-impl Known {
-    /// Puts a message of the topic into the outbox of each session that subscribed to it, and of one member of each
-    /// Shared Subscription; returns how many these are.
-    pub(crate) fn deliver(&self, message: &Arc<Message>, touched: &mut Touched) -> u32 {
-        self.routes.deliver(message, touched)
-    }
-
-    /// How many subscribers a message of the topic does not go to, because they may not read it.
-    pub(crate) const fn withheld(&self) -> u32 {
-        self.routes.withheld
-    }
-}
-
-impl Routes {
-    fn deliver(&self, message: &Arc<Message>, touched: &mut Touched) -> u32 {
-        let mut matched = 0;
-        for route in &self.sessions {
-            let Some(terms) = route.terms_for(&message.publisher) else { continue };
-            matched += 1;
-            let pushed = route.outbox.push(Delivery {
-                message: Arc::clone(message),
-                qos: message.qos.min(terms.maximum_qos),
-                retain: message.retain && terms.retain_as_published,
-                identifiers: Arc::clone(&terms.identifiers),
-                share: None,
-                kept: Kept::Before,
-            });
-            touched.note(&route.outbox, pushed);
-        }
-        for ShareRoute { share, barred } in &self.shares {
-            matched += 1;
-            if let Some((outbox, pushed)) = share.give(message, &Kept::Before, barred) {
-                touched.note(&outbox, pushed);
-            }
-        }
-        matched
+    /// Lets go of routes that are no longer true.
+    pub(crate) fn forget_old_routes(&self) {
+        self.common.forget_before(self.version.load(Ordering::Acquire));
     }
 }
 
@@ -538,8 +204,12 @@ impl Routes {
 mod tests {
     use bytes::Bytes;
 
+    use nightjar_mqtt::{QoS, SubscriptionOptions};
+
     use super::*;
-    use crate::{Limits, Timestamp};
+    use crate::delivery::Delivery;
+    use crate::routes::Touched;
+    use crate::{ClientIdentifier, Limits, Timestamp};
 
     struct World {
         router: Router,
@@ -665,20 +335,6 @@ mod tests {
         assert_eq!(world.publish("p", "a/999", false), 1);
         assert_eq!(world.router.unsubscribe(outbox.id(), &filters), vec![true; 1_000]);
         assert_eq!(world.publish("p", "a/999", false), 0);
-    }
-
-    #[test]
-    fn a_cache_is_bounded_in_subscribers_too() {
-        let mut world = World::new();
-        let outboxes: Vec<_> = (0..1_000).map(|number| world.client(&number.to_string())).collect();
-        for outbox in &outboxes {
-            world.subscribe(outbox, "#", at(QoS::AtMostOnce), None);
-        }
-        for topic in 0..200 {
-            world.publish("p", &topic.to_string(), false);
-            assert!(world.cache.weight <= RouteCache::WEIGHT);
-            assert_eq!(world.cache.weight, world.cache.known.len() * 1_000);
-        }
     }
 
     #[test]

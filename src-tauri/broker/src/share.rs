@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use crate::access::RuleEngine;
 use crate::delivery::{Delivery, Kept};
 use crate::outbox::{Offered, Outbox, OutboxId, Pushed};
-use crate::router::Barred;
+use crate::routes::Barred;
 use crate::{ClientIdentifier, Message};
 
 /// The sessions that subscribed to one Topic Filter under one Share Name.
