@@ -12,7 +12,7 @@ use tauri_plugin_window_state::StateFlags;
 
 use crate::clipboard::Clipboard;
 use crate::commands::{
-    accounts, clients, export, history, keeping, logs, overview, publish, retained, security, shell, topics,
+    accounts, bans, clients, export, history, keeping, logs, overview, publish, retained, security, shell, topics,
 };
 use crate::engine::{Engine, Launch, Log};
 use crate::preferences;
@@ -124,6 +124,10 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             security::change_rules,
             security::test_rule,
             security::denial_rows,
+            bans::ban_rows,
+            bans::ban_impact,
+            bans::ban,
+            bans::lift_ban,
             logs::log_rows,
             logs::set_log_level,
             logs::open_data_directory,

@@ -198,6 +198,24 @@ export const tests = {
     assert.deepEqual(wide, []);
   },
 
+  "a client is banned by its name or address, which turns it out": async (open) => {
+    const page = await clients(open, "");
+    await page.getByRole("textbox", { name: "Filter clients" }).fill("homeassistant");
+    await until("it is found", async () => (await page.grid.getByRole("row").count()) === 1);
+    await page.grid.getByRole("row").first().click();
+    await page.inspector.getByText(/^Connected for/).waitFor();
+    await page.inspector.getByRole("button", { name: "Ban…" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("button", { name: "Address" }).click();
+    const address = await dialog.getByRole("textbox", { name: "Address or network" }).inputValue();
+    assert.match(address, /^192\.168\.\d+\.\d+$/);
+    await dialog.getByRole("button", { name: "Client" }).click();
+    await dialog.getByText("homeassistant would be disconnected, and kept out.").waitFor();
+    await dialog.getByRole("button", { name: "Ban", exact: true }).click();
+    await page.getByText("homeassistant is banned").waitFor();
+    await page.inspector.getByText(/^Away for/).waitFor();
+  },
+
   "without clients it says how to get one": async (open) => {
     const page = await clients(open, "empty=1");
     await page.getByText("No clients yet").waitFor();

@@ -1,4 +1,4 @@
-// Security over the fake host: accounts, rules with the box that tests them, and what was denied.
+// Security over the fake host: accounts, rules with the box that tests them, bans, and what was denied.
 
 import assert from "node:assert/strict";
 import { until } from "./until.mjs";
@@ -154,6 +154,47 @@ export const tests = {
     await page.getByText("old-gateway enabled").waitFor();
   },
 
+  "a ban says whom it turns out, asks where that is everybody, and is lifted and brought back": async (open) => {
+    const page = await security(open, "Bans");
+    await page.rows("Bans").filter({ hasText: "press-99-plc" }).waitFor();
+    await page.getByRole("button", { name: "Ban…" }).click();
+    const ban = page.dialog.filter({ hasText: "Whoever is banned" });
+    await ban.getByRole("button", { name: "Ban", exact: true }).click();
+    await ban.getByText("has 1 to 65535 bytes").waitFor();
+    assert.equal(await page.calls("ban"), 0, "what is wrong is not sent");
+    await ban.getByRole("textbox", { name: "Client identifier" }).fill("homeassistant");
+    await ban.getByText("homeassistant would be disconnected, and kept out.").waitFor();
+    await ban.getByRole("button", { name: "Address" }).click();
+    await ban.getByRole("textbox", { name: "Address or network" }).fill("127.0.0.1");
+    await ban.getByRole("button", { name: "Ban", exact: true }).click();
+    const question = page.dialog.filter({ hasText: "Keep this computer out?" });
+    await question.getByRole("button", { name: "Cancel" }).click();
+    assert.equal(await page.calls("ban"), 0);
+    await ban.getByRole("textbox", { name: "Address or network" }).fill("10.77.0.0/16");
+    await ban.getByText("Nobody who is connected is meant.").waitFor();
+    await ban.getByRole("combobox", { name: "For how long" }).selectOption("7d");
+    await ban.getByRole("textbox", { name: "Note" }).fill("scans, too");
+    await ban.getByRole("button", { name: "Ban", exact: true }).click();
+    const row = page.rows("Bans").filter({ hasText: "10.77.0.0/16" });
+    await row.filter({ hasText: "scans, too" }).waitFor();
+    await page
+      .pane("Ban")
+      .getByText(/^in (7 d|6 d 23 h)/)
+      .waitFor();
+    await page.pane("Ban").getByRole("button", { name: "Lift the ban" }).click();
+    await page.getByText("10.77.0.0/16 may connect again").waitFor();
+    await until("it is gone", async () => (await row.count()) === 0);
+    await page.getByRole("button", { name: "Undo" }).last().click();
+    await row.waitFor();
+
+    await page.getByRole("tab", { name: /^Denied/ }).click();
+    await page.rows("Denials").filter({ hasText: "hall-tablet" }).click();
+    await page.pane("Denied").getByRole("button", { name: "Ban…" }).click();
+    assert.equal(await page.dialog.getByRole("textbox", { name: "Client identifier" }).inputValue(), "hall-tablet");
+    await page.dialog.getByRole("button", { name: "Address" }).click();
+    assert.equal(await page.dialog.getByRole("textbox", { name: "Address or network" }).inputValue(), "192.168.1.44");
+  },
+
   "thousands of accounts and rules, and names without end, stay in their lists": async (open) => {
     const page = await security(open, "Rules", "long=1&security=many", { size: [900, 560] });
     await until(
@@ -180,5 +221,7 @@ export const tests = {
     await page.getByText("Nothing was denied").waitFor();
     await page.getByRole("tab", { name: /^Accounts/ }).click();
     await page.getByText("No accounts yet").waitFor();
+    await page.getByRole("tab", { name: /^Bans/ }).click();
+    await page.getByText("Nobody is banned").waitFor();
   },
 };

@@ -2,6 +2,7 @@
 //! and whatever may block runs beside the async threads.
 
 pub(crate) mod accounts;
+pub(crate) mod bans;
 pub(crate) mod clients;
 pub(crate) mod export;
 pub(crate) mod history;

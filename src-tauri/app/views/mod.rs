@@ -3,6 +3,7 @@
 //! All of it may block on the disk for a moment: commands call it off the async threads.
 
 pub mod accounts;
+pub mod bans;
 pub mod clients;
 pub mod denials;
 pub mod events;

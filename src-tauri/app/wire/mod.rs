@@ -8,6 +8,7 @@
 //! second, averaged over two seconds. Sizes are bytes.
 
 mod accounts;
+mod bans;
 mod certificate;
 mod clients;
 mod denials;
@@ -27,6 +28,7 @@ mod status;
 mod topics;
 
 pub use accounts::*;
+pub use bans::*;
 pub use certificate::*;
 pub use clients::*;
 pub use denials::*;

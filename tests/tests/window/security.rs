@@ -5,10 +5,40 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use anyhow::ensure;
-use nightjar_tests::{DEADLINE, Outcome, Record, run};
+use nightjar_mqtt::{Packet, ProtocolVersion, ReasonCode};
+use nightjar_tests::{DEADLINE, Outcome, Peer, Record, run};
 use tempfile::TempDir;
 
 use crate::desk::Desk;
+
+#[tokio::test]
+async fn who_is_banned_in_the_window_is_turned_out_until_the_ban_is_lifted() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    let desk = Desk::open(data.path(), 0).await?;
+    let address = desk.address().await?;
+    let mut press = Peer::join(address, ProtocolVersion::V5, "press-11")?;
+    desk.screen("Clients").await?;
+    desk.row("press-11").await?;
+    desk.button("Ban…").await?;
+    desk.see("press-11 would be disconnected, and kept out.").await?;
+    desk.select("For how long", "1h").await?;
+    desk.type_into("Note", "loops").await?;
+    desk.button("Ban").await?;
+    desk.see("press-11 is banned").await?;
+    let told = press.expect_end()?;
+    let is_ban = |packet: &Packet| matches!(packet, Packet::Disconnect(end) if end.reason_code == ReasonCode::ADMINISTRATIVE_ACTION);
+    ensure!(told.iter().any(is_ban), "it is told: {told:?}");
+    ensure!(crate::publish(address, &["-i", "press-11", "-t", "a", "-m", "0"]).is_err(), "it stays out");
+
+    desk.screen("Security").await?;
+    desk.tab("Bans 1").await?;
+    desk.row("loops").await?;
+    desk.see("in 59 min").await?;
+    desk.button("Lift the ban").await?;
+    desk.see("Nobody is banned").await?;
+    crate::publish(address, &["-i", "press-11", "-t", "a", "-m", "1", "-q", "1"])?;
+    desk.close().await
+}
 
 /// Publishes to `home/tv` as the account `tv`.
 fn publish(address: SocketAddr, password: &str, payload: &str) -> anyhow::Result<Outcome> {

@@ -2,6 +2,7 @@
 // working on the window without Rust; production builds leave it out.
 
 import { accountCommands } from "./fake/accounts";
+import { banCommands } from "./fake/bans";
 import { clientCommands } from "./fake/clientrows";
 import { exportCommands } from "./fake/exports";
 import { fault } from "./fake/fault";
@@ -48,6 +49,7 @@ export class FakeHost {
       ...exportCommands(world, history, options, this.copied),
       ...keepingCommands(world, options),
       ...securityCommands(world, options),
+      ...banCommands(world, options),
       ...logCommands(world, options),
       ...plotCommands(world, options),
       ...retainedCommands(world),

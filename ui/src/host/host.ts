@@ -51,6 +51,9 @@ import type { RetainedSelection } from "./types/RetainedSelection";
 import type { Status } from "./types/Status";
 import type { AccountRows } from "./types/AccountRows";
 import type { DenialRows } from "./types/DenialRows";
+import type { BanDraft } from "./types/BanDraft";
+import type { BanImpact } from "./types/BanImpact";
+import type { BanRows } from "./types/BanRows";
 import type { CertificateInfo } from "./types/CertificateInfo";
 import type { ListQuery } from "./types/ListQuery";
 import type { RuleChange } from "./types/RuleChange";
@@ -156,6 +159,13 @@ export interface Host {
   testRule(question: RuleQuestion): Promise<RuleVerdict>;
   /** What clients wanted and did not get, the last first. */
   denialRows(query: ListQuery): Promise<DenialRows>;
+
+  banRows(query: ListQuery): Promise<BanRows>;
+  /** Whom a ban would turn out; or what is wrong with it. */
+  banImpact(ban: BanDraft): Promise<BanImpact>;
+  /** Who is banned is disconnected. Returns the number of the ban. */
+  ban(ban: BanDraft): Promise<number>;
+  liftBan(number: number): Promise<void>;
 
   /** Answers while the broker does not run, too. */
   logRows(query: LogQuery): Promise<LogRows>;

@@ -69,6 +69,10 @@ export const tauri: Host = {
   ruleImpact: (change) => call("rule_impact", { change }),
   changeRules: (change) => call("change_rules", { change }),
   testRule: (question) => call("test_rule", { question }),
+  banRows: (query) => call("ban_rows", { query }),
+  banImpact: (ban) => call("ban_impact", { ban }),
+  ban: (ban) => call("ban", { ban }),
+  liftBan: (number) => call("lift_ban", { number }),
   denialRows: (query) => call("denial_rows", { query }),
 
   logRows: (query) => call("log_rows", { query }),

@@ -10,6 +10,7 @@ import type { Fault } from "../host/types/Fault";
 import { plural, duration } from "../lib/format";
 import { shorten } from "../lib/shorten";
 import type { App } from "./app.svelte";
+import { BanDraft, knownOf } from "./bans.svelte";
 import { HeldRows } from "./heldrows.svelte";
 import { ClientQueue } from "./queue.svelte";
 
@@ -27,6 +28,8 @@ export class Clients {
   tab = $state<ClientTab>("subscriptions");
   /** What the subscriptions of the selected client must contain. */
   search = $state("");
+  /** A ban that is being written. */
+  banning = $state.raw<BanDraft | undefined>(undefined);
   disconnecting = $state(false);
   /** Why the selected client was not disconnected. */
   fault = $state.raw<Fault | undefined>(undefined);
@@ -106,6 +109,24 @@ export class Clients {
     this.fault = undefined;
     this.detail.fault = undefined;
     this.detail.refresh();
+  }
+
+  /** Begins a ban of the client that is shown. */
+  ban(): void {
+    const row = this.shown?.row;
+    if (row) this.banning = new BanDraft(this.#app, knownOf(row.client, row.user_name, row.address));
+  }
+
+  async saveBan(): Promise<void> {
+    const draft = this.banning;
+    const number = await draft?.submit();
+    if (!draft || number === undefined) return;
+    this.banning = undefined;
+    this.#app.toasts.say(`${shorten(draft.who, 60)} is banned`, () => {
+      this.#app.host.liftBan(number).catch((error: unknown) => this.#app.complain(error));
+    });
+    this.detail.refresh();
+    this.table.feed.refresh();
   }
 
   async disconnect(): Promise<void> {

@@ -7,11 +7,12 @@ import type { CertificateInfo } from "../host/types/CertificateInfo";
 import { shorten } from "../lib/shorten";
 import { Accounts } from "./accounts.svelte";
 import type { App } from "./app.svelte";
+import { Bans, knownOf } from "./bans.svelte";
 import { Denials } from "./denials.svelte";
 import { Rules } from "./rules.svelte";
 import { RuleTest } from "./ruletest.svelte";
 
-export type SecurityTab = "accounts" | "rules" | "denials";
+export type SecurityTab = "accounts" | "rules" | "bans" | "denials";
 
 /** Milliseconds: a certificate changes seldom. */
 const CERTIFICATE_PERIOD = 5000;
@@ -21,6 +22,7 @@ export class Security {
   readonly accounts: Accounts;
   readonly rules: Rules;
   readonly test: RuleTest;
+  readonly bans: Bans;
   readonly denials: Denials;
   tab = $state<SecurityTab>("accounts");
   inspectorWidth = $state(300);
@@ -32,6 +34,7 @@ export class Security {
     this.accounts = new Accounts(app);
     this.rules = new Rules(app);
     this.test = new RuleTest(app);
+    this.bans = new Bans(app);
     this.denials = new Denials(app);
   }
 
@@ -83,6 +86,12 @@ export class Security {
         }
       }
     }
+  }
+
+  /** Begins a ban of somebody who was denied something. */
+  ban({ client, user, address }: DenialRow): void {
+    this.tab = "bans";
+    this.bans.add(knownOf(client, user, address));
   }
 
   /** Puts the question of a denial into the box that tests rules. */

@@ -105,6 +105,15 @@ impl BanTarget {
         }
     }
 
+    /// Whether it is about a client of this identifier, with this user name, from this address.
+    pub fn means(&self, client: &str, user_name: Option<&str>, address: IpAddr) -> bool {
+        match self {
+            Self::Client(name) => name == client,
+            Self::User(name) => user_name == Some(name),
+            Self::Network(network) => network.contains(address),
+        }
+    }
+
     /// The name or network alone.
     pub fn text(&self) -> String {
         match self {
@@ -373,6 +382,15 @@ mod tests {
         assert_eq!(find("d", None, "10.1.1.1:1", 19), Some(3));
         assert_eq!(find("d", None, "10.1.1.1:1", 20), None);
         assert_eq!(find("d", None, "11.1.1.1:1", 1), None);
+    }
+
+    #[test]
+    fn a_target_is_about_those_of_its_kind() {
+        let address: IpAddr = "10.1.2.3".parse().unwrap();
+        let means = |kind, text| BanTarget::parse(kind, text).unwrap().means("c", Some("u"), address);
+        assert!(means("client", "c") && means("user", "u") && means("address", "10.1.0.0/16"));
+        assert!(!means("client", "u") && !means("user", "c") && !means("address", "10.2.0.0/16"));
+        assert!(!BanTarget::user("u").unwrap().means("u", None, address));
     }
 
     #[test]
