@@ -19,7 +19,7 @@ use crate::searches::Searches;
 use crate::views::overview::Comings;
 use crate::views::series::Charts;
 use crate::views::{count, millis};
-use crate::wire::{self, Fault, Listener, Status};
+use crate::wire::{self, Fault, Listener, Status, WayIn};
 
 /// What the command line says about the start.
 #[derive(Clone, Debug)]
@@ -126,11 +126,14 @@ impl Running {
                 .into_iter()
                 .map(|listener| Listener {
                     name: kind_name(listener.kind).to_owned(),
+                    way: way_in(listener.kind),
                     address: listener.address.to_string(),
+                    port: listener.address.port(),
                     clients: count(listener.clients),
                     fault: listener.fault,
                 })
                 .collect(),
+            authority: self.server.shows_own_certificate(),
             address: address.to_string(),
             port,
             url: format!("mqtt://{}", SocketAddr::new(address, port)),
@@ -147,6 +150,15 @@ impl Running {
 /// Whether it takes MQTT over TCP, as the window itself speaks it.
 fn is_plain(listener: &ListenerState) -> bool {
     listener.kind == Scheme::Tcp && listener.fault.is_none()
+}
+
+const fn way_in(kind: Scheme) -> Option<WayIn> {
+    match kind {
+        Scheme::Tcp => None,
+        Scheme::Tls => Some(WayIn::Tls),
+        Scheme::WebSocket => Some(WayIn::WebSocket),
+        Scheme::WebSocketTls => Some(WayIn::WebSocketTls),
+    }
 }
 
 const fn kind_name(kind: Scheme) -> &'static str {

@@ -12,7 +12,8 @@ use tauri_plugin_window_state::StateFlags;
 
 use crate::clipboard::Clipboard;
 use crate::commands::{
-    accounts, bans, clients, export, history, keeping, logs, overview, publish, retained, security, shell, topics,
+    accounts, authority, bans, clients, export, history, keeping, logs, overview, publish, retained, security, shell,
+    topics, ways_in,
 };
 use crate::engine::{Engine, Launch, Log};
 use crate::preferences;
@@ -81,6 +82,9 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             accounts::generate_password,
             accounts::add_account,
             accounts::firewall,
+            authority::authority,
+            authority::save_authority,
+            ways_in::set_way_in,
             shell::preferences,
             shell::set_preferences,
             shell::copy,

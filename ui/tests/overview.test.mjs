@@ -150,6 +150,49 @@ export const tests = {
     await page.getByText("sudo ufw allow 1883/tcp").waitFor();
   },
 
+  async "other ways in are ticked open, with lines for each and the certificate that TLS needs"(open) {
+    const page = await open("empty=1&access=anyone");
+    await page.getByRole("checkbox", { name: "TLS 8883", exact: true }).click();
+    await page.getByRole("checkbox", { name: "WebSocket 8083" }).click();
+    await page.getByRole("tab", { name: "Browser" }).click();
+    const code = page.locator(".snippets pre");
+    assert.match(await code.innerText(), /mqtt\.connect\("ws:\/\/192\.168\.1\.20:8083\/mqtt"\)/);
+    await page.getByRole("checkbox", { name: "Lines for TLS" }).click();
+    await page.getByRole("tab", { name: "mosquitto" }).click();
+    assert.match(await code.innerText(), /-h 192\.168\.1\.20 -p 8883 --cafile nightjar-ca\.pem/);
+    await page.getByRole("button", { name: "Certificate…" }).click();
+    const dialog = page.getByRole("dialog", { name: "The certificate that devices trust" });
+    await dialog.getByRole("img", { name: "QR code with the certificate as text" }).waitFor();
+    await dialog.getByText("18 Nov 2046").waitFor();
+    await dialog.getByRole("button", { name: "Copy the fingerprint" }).click();
+    const fingerprint = await page.evaluate(() => window.nightjar.host.copied.at(-1));
+    assert.match(fingerprint, /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/);
+    assert.equal(await dialog.locator(".fingerprint").innerText(), fingerprint, "what is copied is what is shown");
+    await dialog.getByRole("button", { name: "Copy these lines" }).click();
+    assert.match(await page.evaluate(() => window.nightjar.host.copied.at(-1)), /^-----BEGIN CERTIFICATE-----/);
+    await dialog.getByRole("button", { name: "Save as a file…" }).click();
+    await page.getByText("Saved as /home/anna/Downloads/nightjar-ca.pem").waitFor();
+    await dialog.getByRole("button", { name: "Close" }).click();
+    await page.getByRole("checkbox", { name: "TLS 8883", exact: true }).click();
+    await page.getByRole("button", { name: "Certificate…" }).waitFor({ state: "detached" });
+  },
+
+  async "a certificate that can't be saved says what to do instead"(open) {
+    const page = await open("empty=1&access=anyone&dialog=none");
+    await page.getByRole("checkbox", { name: "TLS 8883", exact: true }).click();
+    await page.getByRole("button", { name: "Certificate…" }).click();
+    await page.getByRole("button", { name: "Save as a file…" }).click();
+    await page.getByText("Copy its text instead").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Save as a file…" }).isEnabled(), true, "one may try again");
+  },
+
+  async "a way in that can't be opened says why, and stays closed"(open) {
+    const page = await open("empty=1&taken=8083");
+    await page.getByRole("checkbox", { name: "WebSocket 8083" }).click();
+    await page.getByText("Another program uses it").waitFor();
+    assert.equal(await page.getByRole("checkbox", { name: "WebSocket 8083" }).isChecked(), false);
+  },
+
   async "no login is made where the user goes back, and the choice stands as it was"(open) {
     const page = await open("empty=1");
     await page.getByRole("radio", { name: "Devices on my network, with a password" }).click();

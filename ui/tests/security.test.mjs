@@ -25,6 +25,10 @@ export const tests = {
     await page.getByText("Fingerprint copied").waitFor();
     const [copied] = await page.evaluate(() => window.nightjar.host.copied);
     assert.match(copied, /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/);
+    await pane.getByRole("button", { name: "Certificate for devices…" }).click();
+    await page.dialog.getByRole("img", { name: "QR code with the certificate as text" }).waitFor();
+    await page.dialog.getByRole("button", { name: "Close" }).click();
+    await page.dialog.waitFor({ state: "detached" });
     const ending = await security(open, undefined, "ending=1");
     await ending.pane("The way in").getByText("12 days left").waitFor();
   },

@@ -22,20 +22,35 @@ fn likely(app: &tauri::AppHandle) -> Option<PathBuf> {
     there(app.path().download_dir()).or_else(|| there(app.path().home_dir()))
 }
 
-/// Asks for a file to write to, in the desktop's own way, which also asks before one is written over; `None` where the
-/// user wants none.
+/// Asks for a file to write messages to; `None` where the user wants none.
 #[tauri::command]
 pub(crate) async fn export_choose(
     window: tauri::WebviewWindow,
     format: ExportFormat,
     name: String,
 ) -> Result<Option<String>, Fault> {
-    const WHAT: &str = "No file was chosen";
     let (kind, ending) = match format {
         ExportFormat::JsonLines => ("JSON Lines", "jsonl"),
         ExportFormat::Csv => ("CSV", "csv"),
     };
-    let mut dialog = window.dialog().file().set_title("Export messages").set_parent(&window).set_file_name(name);
+    choose(&window, Wish { title: "Export messages", name: &name, kind, ending }).await
+}
+
+/// What a dialog asks for.
+pub(crate) struct Wish<'a> {
+    pub(crate) title: &'a str,
+    /// What the file is called unless the user calls it otherwise.
+    pub(crate) name: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) ending: &'a str,
+}
+
+/// Asks for a file to write to, in the desktop's own way, which also asks before one is written over; `None` where the
+/// user wants none.
+pub(crate) async fn choose(window: &tauri::WebviewWindow, wish: Wish<'_>) -> Result<Option<String>, Fault> {
+    const WHAT: &str = "No file was chosen";
+    let Wish { title, name, kind, ending } = wish;
+    let mut dialog = window.dialog().file().set_title(title).set_parent(window).set_file_name(name);
     dialog = dialog.add_filter(kind, &[ending]).add_filter("All files", &["*"]);
     if let Some(directory) = likely(window.app_handle()) {
         dialog = dialog.set_directory(directory);

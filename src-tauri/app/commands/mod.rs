@@ -2,6 +2,7 @@
 //! and whatever may block runs beside the async threads.
 
 pub(crate) mod accounts;
+pub(crate) mod authority;
 pub(crate) mod bans;
 pub(crate) mod clients;
 pub(crate) mod export;
@@ -14,6 +15,7 @@ pub(crate) mod retained;
 pub(crate) mod security;
 pub(crate) mod shell;
 pub(crate) mod topics;
+pub(crate) mod ways_in;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@
 //! second, averaged over two seconds. Sizes are bytes.
 
 mod accounts;
+mod authority;
 mod bans;
 mod certificate;
 mod clients;
@@ -28,6 +29,7 @@ mod status;
 mod topics;
 
 pub use accounts::*;
+pub use authority::*;
 pub use bans::*;
 pub use certificate::*;
 pub use clients::*;

@@ -29,6 +29,8 @@ pub struct Running {
     pub url: String,
     /// This machine's other addresses on its networks.
     pub other_addresses: Vec<String>,
+    /// TLS shows Nightjar's own certificate, whose authority devices have to trust.
+    pub authority: bool,
     pub data_directory: String,
     pub version: String,
     /// A client has connected since the data directory was made: the first-run card is over.
@@ -48,14 +50,27 @@ pub enum Access {
     Anyone,
 }
 
+/// A way in beside plain MQTT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "snake_case")]
+pub enum WayIn {
+    Tls,
+    WebSocket,
+    WebSocketTls,
+}
+
 /// An address that the broker accepts connections at.
 #[derive(Clone, Debug, Serialize, TS)]
 #[ts(export)]
 pub struct Listener {
     /// "MQTT".
     pub name: String,
+    /// What is below MQTT; nothing but TCP where there is none.
+    pub way: Option<WayIn>,
     /// `127.0.0.1:1883`.
     pub address: String,
+    pub port: u16,
     pub clients: u32,
     /// Why it does not listen, where it does not.
     pub fault: Option<String>,

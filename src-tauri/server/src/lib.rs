@@ -36,7 +36,9 @@ mod settings_watcher;
 
 pub use accounts::AccountError;
 pub use addresses::network_addresses;
-pub use certificates::{CertificateError, CertificateFacts, CertificateFiles, ClientCertificates, own_certificate};
+pub use certificates::{
+    AuthorityView, CertificateError, CertificateFacts, CertificateFiles, ClientCertificates, own_certificate,
+};
 pub use error::{SettingsError, StartError, WrongLine};
 pub use history_settings::HistorySettings;
 pub use listener_edit::ListenerEdit;

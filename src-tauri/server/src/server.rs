@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nightjar_broker::{Access, BanList, Broker, InvalidBan, Options, Restored, RuleSet, RuleSetError};
+use nightjar_broker::{Access, BanList, Broker, InvalidBan, Options, Restored, RuleSet, RuleSetError, Scheme};
 use nightjar_store::{BanBook, BansError, Keeping, Kept, OpenError, Opened, RuleBook, RulesError, SetAside, Store};
 use parking_lot::{Mutex, RwLock};
 use tokio::task::JoinHandle;
@@ -16,7 +16,8 @@ use crate::listener_plan::{Overrides, Wanted, plan};
 use crate::listeners::{Failure, Listeners};
 use crate::live::Live;
 use crate::{
-    ChangedSetting, ListenerEdit, ListenerState, Settings, SettingsError, SettingsFile, StartError, settings_watcher,
+    AuthorityView, CertificateError, ChangedSetting, ListenerEdit, ListenerSource, ListenerState, Settings,
+    SettingsError, SettingsFile, StartError, certificates, settings_watcher,
 };
 
 /// How a server starts.
@@ -208,6 +209,28 @@ impl Server {
     /// effect all the same.
     pub async fn set_access(&self, access: Access) -> Result<(), StartError> {
         self.live.set_access(access).await
+    }
+
+    /// Whether a TLS listener shows what Nightjar made itself, so that devices have to trust its authority.
+    pub fn shows_own_certificate(&self) -> bool {
+        let settings = self.settings();
+        self.listeners().iter().any(|listener| {
+            let own = match listener.source {
+                ListenerSource::Table(place) => settings.listeners.get(place).and_then(|one| one.certificate.as_ref()),
+                ListenerSource::Port | ListenerSource::CommandLine => None,
+            };
+            matches!(listener.kind, Scheme::Tls | Scheme::WebSocketTls)
+                && own.or(settings.certificate.as_ref()).is_none()
+        })
+    }
+
+    /// The certificate of Nightjar's own authority, which devices are told to trust; made where there is none. Blocks on the
+    /// disk.
+    ///
+    /// # Errors
+    /// Where its files can't be used.
+    pub fn authority(&self) -> Result<AuthorityView, CertificateError> {
+        certificates::authority(self.data_directory())
     }
 
     /// Keeps to other rules from here on, and remembers them. Blocks on the disk.

@@ -11,13 +11,15 @@ function say(event, fields = {}) {
 }
 
 const requests = {
-    connect({ host, port, webSocket, authority, version, clientIdentifier, kept, will }) {
+    connect({ host, port, webSocket, authority, version, clientIdentifier, kept, will, login }) {
         client = mqtt.connect({
             protocol: (webSocket ? "ws" : "mqtt") + (authority ? "s" : ""),
             path: webSocket ? "/mqtt" : undefined,
             ca: authority ? readFileSync(authority) : undefined,
             host,
             port,
+            // A user name and a password, where there is one.
+            ...login,
             protocolVersion: version,
             clientId: clientIdentifier,
             clean: !kept,

@@ -144,6 +144,26 @@ impl Desk {
         self.click(&format!("//label[.//b[normalize-space(.)='{text}']]")).await
     }
 
+    /// Ticks a box by its words.
+    pub(crate) async fn tick(&self, words: &str) -> anyhow::Result<()> {
+        self.click(&format!("//label[normalize-space(.)='{words}']//input[@type='checkbox'][not(@disabled)]")).await?;
+        let ticked = format!("//label[normalize-space(.)='{words}']//input[@type='checkbox'][not(@disabled)]");
+        self.with(&ticked, async |element| match element.prop("checked").await?.as_deref() {
+            Some("true") => Ok(()),
+            _ => Err(fantoccini::error::CmdError::NotW3C(json!("it is not ticked yet"))),
+        })
+        .await
+    }
+
+    /// The lines to copy that contain a text.
+    pub(crate) async fn lines(&self, text: &str) -> anyhow::Result<String> {
+        self.see(text).await?;
+        let script = "return [...document.querySelectorAll('pre')].map((pre) => pre.innerText)\
+                      .find((lines) => lines.includes(arguments[0])) ?? ''";
+        let lines = self.client.execute(script, vec![json!(text)]).await?;
+        Ok(format!("{}\n", lines.as_str().unwrap_or_default()))
+    }
+
     /// Clicks on the row of a table or tree that contains the text.
     pub(crate) async fn row(&self, text: &str) -> anyhow::Result<()> {
         self.click(&format!("//*[@role='row'][contains(., '{text}')]")).await

@@ -10,6 +10,7 @@ use anyhow::{Context, ensure};
 use mdns_sd::{ServiceDaemon, ServiceEvent};
 use nightjar_tests::{DEADLINE, Lines, Outcome, run};
 use nix::sched::{CloneFlags, setns};
+use serde_json::json;
 
 /// Set in the run within the namespace.
 const INSIDE: &str = "NIGHTJAR_TEST_INSIDE_NETWORK";
@@ -93,6 +94,33 @@ impl FarComputer {
         let arguments = ["mosquitto_pub", "-h", NEAR, "-p", &port, "-i", "toaster", "-t", "kitchen/toaster"];
         let message = ["-m", payload, "-q", "1"];
         run(&mut self.command(&[&arguments[..], &message, options].concat()), &[], DEADLINE)
+    }
+
+    /// Publishes with MQTT.js over WebSocket.
+    pub(crate) fn publish_over_web_socket(
+        &self,
+        port: u16,
+        payload: &str,
+        name: &str,
+        password: &str,
+    ) -> anyhow::Result<()> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/mqttjs/driver.js");
+        let hex: String = payload.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let requests = [
+            json!({
+                "do": "connect", "host": NEAR, "port": port, "webSocket": true, "version": 5,
+                "clientIdentifier": "panel", "login": { "username": name, "password": password },
+            }),
+            json!({
+                "do": "publish", "topic": "kitchen/panel", "payload": hex, "qos": 1,
+                "retain": false,
+            }),
+            json!({ "do": "disconnect" }),
+        ];
+        let lines: String = requests.iter().map(|request| format!("{request}\n")).collect();
+        let outcome = run(&mut self.command(&["node", script]), lines.as_bytes(), DEADLINE)?.success()?;
+        ensure!(outcome.stdout.contains("\"published\""), "{}", outcome.stdout);
+        Ok(())
     }
 
     /// A client that stays; it is connected when this returns. mosquitto_sub holds its lines back where they go to a pipe.

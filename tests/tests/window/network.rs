@@ -2,12 +2,18 @@
 
 use std::fs;
 use std::net::IpAddr;
+use std::process::Command;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
+use nightjar_tests::{DEADLINE, run};
 use tempfile::TempDir;
 
 use crate::desk::Desk;
 use crate::far_computer::{FarComputer, NEAR, is_inside, run_inside};
+
+/// The ports of the ways in that the window opens: the network is the test's own.
+const TLS: u16 = 8883;
+const WEB_SOCKET: u16 = 8083;
 
 #[tokio::test]
 async fn another_computer_gets_in_while_anyone_may_and_only_then() -> anyhow::Result<()> {
@@ -50,15 +56,17 @@ async fn another_computer_gets_in_while_anyone_may_and_only_then() -> anyhow::Re
 }
 
 #[tokio::test]
-async fn first_run_lets_a_device_in_with_a_login_that_the_window_made() -> anyhow::Result<()> {
+async fn first_run_lets_a_device_in_with_a_login_over_every_way() -> anyhow::Result<()> {
     if !is_inside() {
-        return run_inside("network::first_run_lets_a_device_in_with_a_login_that_the_window_made");
+        return run_inside("network::first_run_lets_a_device_in_with_a_login_over_every_way");
     }
     let far = FarComputer::connect()?;
     let data = TempDir::new()?;
     let desk = Desk::open(data.path(), 0).await?;
     let port = desk.address().await?.port();
-    ensure!(!far.publish(port, "before", &[])?.status.success(), "out of the box no device gets in");
+    for port in [port, TLS, WEB_SOCKET] {
+        ensure!(!far.publish(port, "before", &[])?.status.success(), "out of the box no device gets in at {port}");
+    }
 
     desk.choose("Devices on my network, with a password").await?;
     desk.type_into("User name", "car").await?;
@@ -70,15 +78,38 @@ async fn first_run_lets_a_device_in_with_a_login_that_the_window_made() -> anyho
     desk.button("I have it").await?;
     desk.see(&format!("mqtt://{NEAR}:{port}")).await?;
     desk.see(&format!("mosquitto_pub -h {NEAR} -p {port} -u car -P {password} -t hello/world")).await?;
+    desk.tick(&format!("TLS {TLS}")).await?;
+    desk.tick(&format!("WebSocket {WEB_SOCKET}")).await?;
+    desk.button("Certificate…").await?;
+    let authority = data.path().join("from-the-window.pem");
+    fs::write(&authority, desk.lines("-----END CERTIFICATE-----").await?)?;
+    let authority = authority.to_str().context("a path in UTF-8")?;
+    desk.see(&fingerprint(authority)?).await?;
+    desk.button("Close").await?;
 
     for wrong in [&[][..], &["-u", "car", "-P", "guess"], &["-u", "bus", "-P", &password]] {
         ensure!(!far.publish(port, "guessed", wrong)?.status.success(), "{wrong:?} was let in");
     }
     desk.see("Waiting for the first connection").await?;
-    far.publish(port, "arrived", &["-u", "car", "-P", &password])?.success()?;
+    let login = ["-u", "car", "-P", &password];
+    far.publish(port, "arrived plainly", &login)?.success()?;
     desk.see("Messages per second").await?;
+    let trusting = ["--cafile", authority];
+    far.publish(TLS, "arrived secretly", &[&login[..], &trusting].concat())?.success()?;
+    ensure!(!far.publish(TLS, "guessed", &trusting)?.status.success(), "TLS is no login");
+    far.publish_over_web_socket(WEB_SOCKET, "arrived from a page", "car", &password)?;
     desk.screen("History").await?;
-    desk.see("arrived").await?;
+    for payload in ["arrived plainly", "arrived secretly", "arrived from a page"] {
+        desk.see(payload).await?;
+    }
     ensure!(!desk.text().await?.contains("guessed"));
     desk.close().await
+}
+
+/// Of a certificate, as openssl sees it.
+fn fingerprint(file: &str) -> anyhow::Result<String> {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["x509", "-in", file, "-noout", "-fingerprint", "-sha256"]);
+    let told = run(&mut openssl, &[], DEADLINE)?.success()?.stdout;
+    Ok(told.trim().split_once('=').context("name=fingerprint")?.1.to_owned())
 }

@@ -2,6 +2,7 @@
 // working on the window without Rust; production builds leave it out.
 
 import { accountCommands } from "./fake/accounts";
+import { authorityCommands } from "./fake/authority";
 import { banCommands } from "./fake/bans";
 import { clientCommands } from "./fake/clientrows";
 import { exportCommands } from "./fake/exports";
@@ -40,6 +41,7 @@ export class FakeHost {
     const commands: Host = {
       ...statusCommands(world, options),
       ...accountCommands(world, options),
+      ...authorityCommands(options),
       ...overviewCommands(world, history, publisher, options),
       ...treeCommands(world),
       ...messageCommands(world, history),

@@ -4,6 +4,8 @@
 // snapshot: never more than one answer on the way. A command that fails rejects with a `Fault`.
 
 import type { Access } from "./types/Access";
+import type { Authority } from "./types/Authority";
+import type { WayIn } from "./types/WayIn";
 import type { ClientDetail } from "./types/ClientDetail";
 import type { ClientQuery } from "./types/ClientQuery";
 import type { AccountErrors } from "./types/AccountErrors";
@@ -74,12 +76,18 @@ export interface Host {
   /** Tries to start the broker again after it failed. */
   retryStart(): Promise<Status>;
   setAccess(access: Access): Promise<Status>;
+  /** Opens or closes a way in beside plain MQTT, for whoever may connect; at once, and remembered. */
+  setWayIn(kind: WayIn, open: boolean): Promise<Status>;
   accounts(): Promise<AccountRow[]>;
   generatePassword(): Promise<string>;
   /** The account is there, and can log in, where nothing is wrong with its fields. */
   addAccount(name: string, password: string): Promise<AccountErrors>;
   /** What may keep devices away from the listeners; null where no firewall is recognised. */
   firewall(): Promise<FirewallHint | null>;
+  /** The certificate that devices are told to trust, made where there is none. */
+  authority(): Promise<Authority>;
+  /** Asks for a file in the desktop's own way, and writes the certificate there; null where the user wants none. */
+  saveAuthority(): Promise<string | null>;
   preferences(): Promise<Preferences>;
   setPreferences(preferences: Preferences): Promise<void>;
 

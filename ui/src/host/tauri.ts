@@ -17,10 +17,13 @@ export const tauri: Host = {
   status: () => call("status"),
   retryStart: () => call("retry_start"),
   setAccess: (access) => call("set_access", { access }),
+  setWayIn: (kind, open) => call("set_way_in", { kind, open }),
   accounts: () => call("accounts"),
   generatePassword: () => call("generate_password"),
   addAccount: (name, password) => call("add_account", { name, password }),
   firewall: () => call("firewall"),
+  authority: () => call("authority"),
+  saveAuthority: () => call("save_authority"),
   preferences: () => call("preferences"),
   setPreferences: (preferences) => call("set_preferences", { preferences }),
 

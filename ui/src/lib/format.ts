@@ -85,6 +85,12 @@ export function timeToSecond(ms: number, now = Date.now()): string {
   return Number.isNaN(at.getTime()) ? NOTHING : dayBefore(at, new Date(now)) + clock(at);
 }
 
+/** "21 Nov 2046": for what is years away. */
+export function day(ms: number): string {
+  const at = new Date(ms);
+  return Number.isNaN(at.getTime()) ? NOTHING : `${at.getDate()} ${MONTHS[at.getMonth()]} ${at.getFullYear()}`;
+}
+
 /** "14:07": the ends of a chart. */
 export function hourMinute(ms: number): string {
   const at = new Date(ms);

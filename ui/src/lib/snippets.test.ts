@@ -40,6 +40,13 @@ describe("snippets", () => {
     expect(all[0]?.code).toContain("-h fd00::1 ");
   });
 
+  it("look for the authority's certificate where the port is one of TLS", () => {
+    for (const { name, code } of snippets({ address: "a", port: 8883, tls: true })) {
+      expect(code, name).toContain("nightjar-ca.pem");
+      expect(code, name).toContain("8883");
+    }
+  });
+
   it("are for browsers where the broker listens for them", () => {
     const reach = { address: "a", port: 1 };
     expect(snippets(reach).map(({ value }) => value)).not.toContain("browser");

@@ -60,7 +60,8 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-fn fingerprint(der: &[u8]) -> String {
+/// SHA-256 of a certificate, as other programs write it.
+pub(super) fn fingerprint(der: &[u8]) -> String {
     Sha256::digest(der).iter().enumerate().fold(String::new(), |mut text, (place, byte)| {
         let colon = if place == 0 { "" } else { ":" };
         // Writing into a text does not fail.

@@ -6,6 +6,7 @@ mod facts;
 mod files;
 mod names;
 mod own;
+mod view;
 
 use std::path::{Path, PathBuf};
 
@@ -14,8 +15,10 @@ pub use facts::{CertificateFacts, own_certificate};
 pub(crate) use names::host_name;
 use nightjar_broker::{ClientAuthority, Tls, TlsError, TlsIdentity};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+pub use view::AuthorityView;
+pub(crate) use view::authority;
 
-/// Where Nightjar's own are, in a data directory.
+/// Of the data directory: where Nightjar's own are.
 const DIRECTORY: &str = "certs";
 
 /// A certificate, those that lead to its authority, and its key.

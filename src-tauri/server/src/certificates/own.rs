@@ -35,7 +35,7 @@ pub(super) fn identity(directory: &Path) -> Result<Identity, CertificateError> {
     files::identity(&file)
 }
 
-fn make_directory(directory: &Path) -> Result<(), CertificateError> {
+pub(super) fn make_directory(directory: &Path) -> Result<(), CertificateError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

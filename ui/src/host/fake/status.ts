@@ -7,13 +7,20 @@ import type { Listener } from "../types/Listener";
 import type { Preferences } from "../types/Preferences";
 import type { Status } from "../types/Status";
 import type { Theme } from "../types/Theme";
+import type { WayIn } from "../types/WayIn";
 import { fault } from "./fault";
 import type { World } from "./world";
 
 const VERSION = "0.1.0";
 export const UPTIME_BEFORE = 3 * 86_400 + 4 * 3600;
 
-type Commands = Pick<Host, "status" | "retryStart" | "setAccess" | "preferences" | "setPreferences">;
+const WAYS: Record<WayIn, { name: string; port: number }> = {
+  tls: { name: "TLS", port: 8883 },
+  web_socket: { name: "WebSocket", port: 8083 },
+  web_socket_tls: { name: "WebSocket over TLS", port: 8084 },
+};
+
+type Commands = Pick<Host, "status" | "retryStart" | "setAccess" | "setWayIn" | "preferences" | "setPreferences">;
 
 export function statusCommands(world: World, options: URLSearchParams): Commands {
   let preferences: Preferences = {
@@ -21,6 +28,7 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
     density: (options.get("density") as Density | null) ?? "normal",
   };
   let everConnected = !world.empty;
+  let ways = options.getAll("way") as WayIn[];
   let current = running(
     (options.get("access") as Access | null) ?? (world.empty ? "this_computer" : "anyone"),
     options.getAll("notice"),
@@ -38,6 +46,7 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
   }
 
   function running(access: Access, notices: string[]): Status {
+    const every = access !== "this_computer" ? "0.0.0.0" : "127.0.0.1";
     const address = access !== "this_computer" ? "192.168.1.20" : "127.0.0.1";
     return {
       state: "running",
@@ -45,12 +54,16 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
       listeners: [
         {
           name: "MQTT",
-          address: access !== "this_computer" ? "0.0.0.0:1883" : "127.0.0.1:1883",
+          way: null,
+          address: `${every}:1883`,
+          port: 1883,
           clients: world.connected,
           fault: null,
         },
+        ...ways.map((way) => ({ ...WAYS[way], way, address: `${every}:${WAYS[way].port}`, clients: 0, fault: null })),
         ...(options.has("security") ? otherListeners() : []),
       ],
+      authority: ways.some((way) => way !== "web_socket"),
       address,
       port: 1883,
       url: `mqtt://${address}:1883`,
@@ -66,9 +79,16 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
   /** Those that nightjar.toml adds. */
   function otherListeners(): Listener[] {
     return [
-      { name: "MQTT over TLS", address: "0.0.0.0:8883", clients: 4, fault: null },
-      { name: "WebSocket", address: "0.0.0.0:9001", clients: 1, fault: null },
-      { name: "MQTT", address: "10.8.0.3:1883", clients: 0, fault: "another program uses port 1883" },
+      { name: "MQTT over TLS", way: "tls", address: "0.0.0.0:8883", port: 8883, clients: 4, fault: null },
+      { name: "WebSocket", way: "web_socket", address: "0.0.0.0:9001", port: 9001, clients: 1, fault: null },
+      {
+        name: "MQTT",
+        way: null,
+        address: "10.8.0.3:1883",
+        port: 1883,
+        clients: 0,
+        fault: "another program uses port 1883",
+      },
     ];
   }
 
@@ -87,6 +107,18 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
     },
     async setAccess(access) {
       if (current.state === "running") current = running(access, current.notices);
+      return status();
+    },
+    async setWayIn(kind, open) {
+      if (open && options.get("taken") === String(WAYS[kind].port)) {
+        throw fault(
+          `Nightjar can't listen on 0.0.0.0:${WAYS[kind].port}`,
+          "Another program uses it",
+          "Stop that program, or set another port in nightjar.toml",
+        );
+      }
+      ways = open ? [...ways, kind] : ways.filter((way) => way !== kind);
+      if (current.state === "running") current = running(current.access, current.notices);
       return status();
     },
     async preferences() {

@@ -17,7 +17,11 @@ url: string,
 /**
  * This machine's other addresses on its networks.
  */
-other_addresses: Array<string>, data_directory: string, version: string, 
+other_addresses: Array<string>, 
+/**
+ * TLS shows Nightjar's own certificate, whose authority devices have to trust.
+ */
+authority: boolean, data_directory: string, version: string, 
 /**
  * A client has connected since the data directory was made: the first-run card is over.
  */
