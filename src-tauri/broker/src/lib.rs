@@ -12,6 +12,7 @@ mod admission;
 mod assured_queue;
 mod bell;
 mod broker;
+mod certificate_name;
 mod client_card;
 mod client_identifier;
 mod clock;
@@ -74,6 +75,7 @@ pub use access::{
     RuleSubject,
 };
 pub use broker::{Broker, Listening, Options, OwnMessage};
+pub use certificate_name::CertificateName;
 pub use client_card::{ClientInfo, ConnectionInfo, SubscriptionState};
 pub use client_identifier::ClientIdentifier;
 pub use clock::{Moment, now};

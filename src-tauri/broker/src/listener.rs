@@ -17,7 +17,7 @@ use crate::door::Door;
 use crate::entrance::{self, Unready};
 use crate::proxy_protocol::{self, NoHeader, Source};
 use crate::shared::Shared;
-use crate::tls::{self, Tls};
+use crate::tls::Tls;
 use crate::web_socket::{self, Unopened, WebSocketOptions};
 
 /// Connections that the kernel holds until they are accepted.
@@ -219,8 +219,8 @@ async fn secure(tls: &Tls, stream: TcpStream) -> Result<(TlsStream<TcpStream>, O
         };
         Unready::Failed(format!("the TLS handshake failed: {error}{hint}"))
     })?;
-    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).filter(|_| names_clients);
-    let name = certificate.map(tls::name_of).transpose();
+    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let name = names_clients.zip(certificate).map(|(name, certificate)| name.of(certificate)).transpose();
     let name = name.map_err(|nameless| Unready::Failed(nameless.to_string()))?;
     Ok((stream, name))
 }

@@ -11,7 +11,8 @@ use tokio_rustls::rustls::server::{
     NoServerSessionStorage, ProducesTickets, VerifierBuilderError, WebPkiClientVerifier,
 };
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
-use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::CertificateName;
 
 /// A certificate with its key, and what is asked of clients, for any number of listeners; cheap to clone. All of it can be
 /// replaced while they listen.
@@ -30,7 +31,7 @@ struct Inner {
 struct Shown {
     config: Arc<ServerConfig>,
     /// A client's certificate says who it is.
-    names_clients: bool,
+    names_clients: Option<CertificateName>,
 }
 
 /// A certificate, those that lead to its authority, its key, and what is asked of clients.
@@ -51,8 +52,8 @@ pub struct ClientAuthority {
     pub revoked: Vec<CertificateRevocationListDer<'static>>,
     /// Without a certificate nobody gets through.
     pub required: bool,
-    /// The common name of the certificate is the user's, and takes the place of a password.
-    pub names_clients: bool,
+    /// What of the certificate is the user's name, and takes the place of a password; nothing where it is no login.
+    pub names_clients: Option<CertificateName>,
 }
 
 /// Why a certificate and a key can't be shown, or a client's not be checked.
@@ -69,14 +70,6 @@ pub enum TlsError {
     #[error("the revocation list can't be used: {0}")]
     Revoked(String),
 }
-
-/// Why a certificate says nobody's name.
-#[derive(Debug, thiserror::Error)]
-#[error("the client's certificate has no common name, or one that is no user name")]
-pub(crate) struct Nameless;
-
-/// Characters of a common name (RFC 5280, A.1: ub-common-name).
-const LONGEST_NAME: usize = 64;
 
 impl Tls {
     /// Takes what is shown and asked for.
@@ -99,8 +92,8 @@ impl Tls {
         Ok(())
     }
 
-    /// What the next connection needs, and whether a certificate says who the client is.
-    pub(crate) fn acceptor(&self) -> (TlsAcceptor, bool) {
+    /// What the next connection needs, and what of a certificate says who the client is.
+    pub(crate) fn acceptor(&self) -> (TlsAcceptor, Option<CertificateName>) {
         let Shown { config, names_clients } = self.inner.shown.read().clone();
         (TlsAcceptor::from(config), names_clients)
     }
@@ -112,7 +105,7 @@ fn shown(identity: TlsIdentity, ticketer: &Arc<dyn ProducesTickets>) -> Result<S
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Unusable)?;
-    let names_clients = clients.as_ref().is_some_and(|clients| clients.names_clients);
+    let names_clients = clients.as_ref().and_then(|clients| clients.names_clients);
     let asks_clients = clients.is_some();
     let builder = match clients {
         None => builder.with_no_client_auth(),
@@ -147,15 +140,4 @@ fn shown(identity: TlsIdentity, ticketer: &Arc<dyn ProducesTickets>) -> Result<S
         config.ticketer = Arc::clone(ticketer);
     }
     Ok(Shown { config: Arc::new(config), names_clients })
-}
-
-/// The user's name in a certificate that was checked: the common name of its subject.
-pub(crate) fn name_of(certificate: &CertificateDer<'_>) -> Result<String, Nameless> {
-    let (_, certificate) = X509Certificate::from_der(certificate).map_err(|_| Nameless)?;
-    let mut names = certificate.subject().iter_common_name();
-    // One that has two would be two users.
-    let (Some(name), None) = (names.next(), names.next()) else { return Err(Nameless) };
-    let name = name.as_str().map_err(|_| Nameless)?;
-    let fits = !name.is_empty() && name.chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control);
-    if fits { Ok(name.to_owned()) } else { Err(Nameless) }
 }

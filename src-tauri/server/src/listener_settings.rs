@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use nightjar_broker::{Access, InvalidMountPoint, MountPoint, Scheme, Terms};
+use nightjar_broker::{Access, CertificateName, InvalidMountPoint, MountPoint, Scheme, Terms};
 use toml::Value;
 
 use crate::settings::ACCESS;
@@ -165,7 +165,12 @@ fn clients(section: &mut Section<'_>, file: &Path) -> Option<ClientCertificates>
         section.word("client-certificates", &[("none", None), ("optional", Some(false)), ("required", Some(true))]);
     let authority = path(section, "client-authority", file);
     let revoked = path(section, "revocation-list", file);
-    let login = section.flag("certificate-login");
+    let cure = "write true, false or \"subject\"";
+    let login = section.value("certificate-login", cure, |value| match (value.as_bool(), value.as_str()) {
+        (Some(login), _) => Some(login.then_some(CertificateName::CommonName)),
+        (_, Some("subject")) => Some(Some(CertificateName::Subject)),
+        _ => None,
+    });
     let Some(required) = required.flatten() else {
         for name in ["client-authority", "revocation-list", "certificate-login"] {
             if section.has(name) {
@@ -182,7 +187,12 @@ fn clients(section: &mut Section<'_>, file: &Path) -> Option<ClientCertificates>
         let problem = "client-certificates needs client-authority: name the file of the authority that signed them";
         section.fault("client-certificates", problem.to_owned());
     }
-    Some(ClientCertificates { required, authority: authority?, revoked, login: login.unwrap_or(true) })
+    Some(ClientCertificates {
+        required,
+        authority: authority?,
+        revoked,
+        login: login.unwrap_or(Some(CertificateName::CommonName)),
+    })
 }
 
 /// A file; where its path is not absolute, it begins at the settings file.
@@ -231,8 +241,14 @@ mod tests {
 
             [[listener]]
             kind = "tls"
+
+            [[listener]]
+            kind = "tls"
+            client-certificates = "required"
+            client-authority = "devices.pem"
+            certificate-login = "subject"
         "#;
-        let [first, second] = &parse(text).unwrap()[..] else { panic!("two listeners") };
+        let [first, second, third] = &parse(text).unwrap()[..] else { panic!("three listeners") };
         assert_eq!((first.kind, first.port, first.access), (Scheme::WebSocketTls, 443, Some(Access::Anyone)));
         assert_eq!(first.address, Some("192.0.2.1".parse().unwrap()));
         assert_eq!(first.maximum_connections, NonZeroUsize::new(7));
@@ -240,7 +256,7 @@ mod tests {
         assert_eq!(files.certificate, Path::new("/data/mine.pem"), "beside the settings");
         assert_eq!(files.key, Path::new("/keys/mine.pem"));
         let clients = first.clients.as_ref().unwrap();
-        assert_eq!((clients.required, clients.login), (false, false));
+        assert_eq!((clients.required, clients.login), (false, None));
         assert_eq!(clients.authority, Path::new("/data/devices.pem"));
         assert_eq!(clients.revoked.as_deref(), Some(Path::new("/data/revoked.pem")));
         assert_eq!(
@@ -251,6 +267,7 @@ mod tests {
         assert_eq!(first.terms.mount_point.as_ref().map(MountPoint::as_str), Some("site/"));
         assert_eq!((first.terms.maximum_qos.level(), first.terms.limits.maximum_inflight), (1, 1));
         assert_eq!(*second, ListenerSettings::new(Scheme::Tls, None, 8883, Terms::default()));
+        assert_eq!(third.clients.as_ref().unwrap().login, Some(CertificateName::Subject));
     }
 
     #[test]
@@ -272,6 +289,11 @@ mod tests {
             ("kind = \"tcp\"\nmount-point = \"site\"", "mount-point can't be \"site\"", "\"site/\""),
             ("kind = \"tcp\"\nmaximum-connections = 0", "maximum-connections can't be 0", "from 1 on"),
             ("kind = \"tls\"\nclient-certificates = \"required\"", "needs client-authority", "name the file"),
+            (
+                "kind = \"tls\"\nclient-certificates = \"optional\"\nclient-authority = \"a\"\ncertificate-login = \"dn\"",
+                "certificate-login can't be \"dn\"",
+                "true, false or \"subject\"",
+            ),
             ("kind = \"tls\"\nrevocation-list = \"a\"", "revocation-list says nothing where", "\"required\""),
             ("kind = \"tcp\"\nmaximum-sessions = 5", "has no setting maximum-sessions", "README"),
             ("kind = \"tcp\"\nmaximum-qos = 3", "maximum-qos can't be 3", "0, 1 or 2"),

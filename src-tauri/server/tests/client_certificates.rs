@@ -47,8 +47,12 @@ impl Authority {
 
     /// A client's certificate, in force until the end of a year.
     fn sign(&self, name: &str, serial: u64, year: i32) -> Shown {
+        self.sign_client(&client(name, serial, year))
+    }
+
+    fn sign_client(&self, client: &CertificateParams) -> Shown {
         let key = KeyPair::generate().unwrap();
-        let certificate = client(name, serial, year).signed_by(&key, &self.issuer).unwrap();
+        let certificate = client.signed_by(&key, &self.issuer).unwrap();
         (vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
     }
 
@@ -210,5 +214,39 @@ async fn a_certificate_that_is_no_login_only_opens_the_door() {
     assert_eq!(server.broker().client("c").unwrap().connection.user_name, None);
     drop(connected);
     assert_eq!(ask(directory.path(), address, None).await, b"");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_subject_is_the_login_where_the_settings_say_so() {
+    let directory = TempDir::new().unwrap();
+    let authority = Authority::new("devices");
+    let more = "client-certificates = \"required\"\ncertificate-login = \"subject\"";
+    let (server, address) = server(directory.path(), &authority, more).await;
+    let with = |parts: &[(DnType, &str)]| {
+        let mut client = client("", 1, 2090);
+        for (kind, part) in parts {
+            client.distinguished_name.push(kind.clone(), *part);
+        }
+        authority.sign_client(&client)
+    };
+    let (country, organization) = ((DnType::CountryName, "GB"), (DnType::OrganizationName, "Acme, Inc"));
+    let (unit, name) = ((DnType::OrganizationalUnitName, "Plant"), (DnType::CommonName, "Jürgen's pump"));
+    let shown = with(&[country.clone(), organization, unit, name.clone()]);
+    let (answer, connected) = knock(directory.path(), address, Some(&shown)).await;
+    assert_eq!(answer, LET_IN);
+    let info = server.broker().client("c").unwrap();
+    let expected = r"CN=J\C3\BCrgen's pump,OU=Plant,O=Acme\, Inc,C=GB";
+    assert_eq!(info.connection.user_name.as_deref(), Some(expected), "as openssl x509 -nameopt RFC2253 has it");
+    drop(connected);
+
+    let unknown = DnType::CustomDnType(vec![1, 3, 6, 1, 4, 1, 99_999, 1]);
+    let long = "x".repeat(64);
+    let parts = [DnType::StateOrProvinceName, DnType::LocalityName, DnType::OrganizationName, DnType::CommonName];
+    let too_long: Vec<_> = parts.map(|part| (part, &*long)).into();
+    for wrong in [with(&[]), with(&[name, (unknown, "pump")]), with(&too_long)] {
+        assert_eq!(ask(directory.path(), address, Some(&wrong)).await, b"");
+        refusal(&server, "has no subject, or one that is no user name").await;
+    }
     server.stop().await;
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub use error::CertificateError;
 pub use facts::{CertificateFacts, own_certificate};
 pub(crate) use names::host_name;
-use nightjar_broker::{ClientAuthority, Tls, TlsError, TlsIdentity};
+use nightjar_broker::{CertificateName, ClientAuthority, Tls, TlsError, TlsIdentity};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 pub use view::AuthorityView;
 pub(crate) use view::authority;
@@ -52,8 +52,8 @@ pub struct ClientCertificates {
     pub authority: PathBuf,
     /// What these authorities took back: lists in PEM.
     pub revoked: Option<PathBuf>,
-    /// The common name of a certificate is the user's, and takes the place of a password.
-    pub login: bool,
+    /// What of a certificate is the user's name, and takes the place of a password; nothing where it is no login.
+    pub login: Option<CertificateName>,
 }
 
 /// All that a TLS listener has from files.

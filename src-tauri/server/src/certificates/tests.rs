@@ -141,7 +141,8 @@ fn what_clients_are_asked_for_is_named_where_it_is_wrong() {
     fs::write(&rubbish, "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n").unwrap();
     let load = |authority: &Path, revoked: Option<&Path>| {
         let (authority, revoked) = (authority.to_owned(), revoked.map(Path::to_owned));
-        let clients = Some(ClientCertificates { required: true, authority, revoked, login: true });
+        let clients =
+            Some(ClientCertificates { required: true, authority, revoked, login: Some(CertificateName::CommonName) });
         TlsSource { certificate: Source::Files(good.clone()), clients }.load().map_err(|error| error.to_string())
     };
     load(&good.certificate, None).unwrap();
