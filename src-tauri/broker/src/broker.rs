@@ -25,7 +25,7 @@ use crate::session::Close;
 use crate::shared::Shared;
 use crate::{
     Access, Account, BanList, ClientIdentifier, Denial, EventKind, Explanation, Journal, Limits, ListenerNumber,
-    ListenerOptions, Message, Question, Restored, RuleSet, Scheme, Sequence, WebSocketOptions, clock, entrance,
+    ListenerOptions, Message, Question, Rehash, Restored, RuleSet, Scheme, Sequence, WebSocketOptions, clock, entrance,
     housekeeping, listener, restoring,
 };
 
@@ -254,6 +254,13 @@ impl Broker {
         let (before, now) = self.shared.gate.set_accounts(accounts);
         self.shared.record(EventKind::Broker, None, format!("the accounts were changed: {now} now, {before} before"));
         self.turn_out("the account was changed, disabled or removed");
+    }
+
+    /// Hashes of argon2id that should take the place of mosquitto's in the accounts, which are quicker to guess: of those who
+    /// logged in since this was last asked. Whoever keeps the accounts keeps them, and then [sets](Self::set_accounts) the
+    /// accounts as they are; nobody is disconnected for it.
+    pub fn take_rehashes(&self) -> Vec<Rehash> {
+        self.shared.gate.take_rehashes()
     }
 
     /// Changes who may publish and read what, which is in force at once on everybody who is connected. It ends no

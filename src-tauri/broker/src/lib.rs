@@ -71,8 +71,8 @@ mod wire;
 pub use access::{
     Access, Account, AccountName, Ban, BanList, BanNumber, BanTarget, Decided, Denial, Effect, Explanation,
     InvalidAccountName, InvalidBan, InvalidPasswordHash, InvalidRuleFilter, Network, NoRandomness, Operation,
-    Operations, PasswordHash, Question, RefusedLogin, Rule, RuleFilter, RuleNumber, RulePreview, RuleSet, RuleSetError,
-    RuleSubject,
+    Operations, PasswordHash, Question, RefusedLogin, Rehash, Rule, RuleFilter, RuleNumber, RulePreview, RuleSet,
+    RuleSetError, RuleSubject,
 };
 pub use broker::{Broker, Listening, Options, OwnMessage};
 pub use certificate_name::CertificateName;

@@ -1,6 +1,6 @@
 //! Tells the broker of accounts, rules and bans that were changed in the data directory, by this program or another.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub(crate) fn read(data_directory: &Path) -> (Watches, Found) {
 }
 
 impl AccessWatcher {
-    pub(crate) fn start(watches: Watches, broker: Broker) -> std::io::Result<Self> {
+    pub(crate) fn start(watches: Watches, broker: Broker, data_directory: PathBuf) -> std::io::Result<Self> {
         let Watches { mut accounts, mut rules, mut bans } = watches;
         let (asks, asked) = channel::<SyncSender<()>>();
         let thread = std::thread::Builder::new().name("access".to_owned()).spawn(move || {
@@ -75,6 +75,7 @@ impl AccessWatcher {
                     Err(RecvTimeoutError::Timeout) => None,
                     Err(RecvTimeoutError::Disconnected) => break,
                 };
+                keep_rehashes(&broker, &data_directory);
                 look(&mut accounts, "the accounts", &mut accounts_failed, |accounts| broker.set_accounts(accounts));
                 look(&mut rules, "the rules", &mut rules_failed, |rules| {
                     // The window sets what it changes itself.
@@ -92,6 +93,7 @@ impl AccessWatcher {
                     let _ = waiting.try_send(());
                 }
             }
+            keep_rehashes(&broker, &data_directory);
         })?;
         Ok(Self { asks: Some(asks), thread: Some(thread) })
     }
@@ -112,6 +114,18 @@ impl AccessWatcher {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Keeps the hashes that take the place of mosquitto's. Where they can't be kept, their owners' next logins bring them anew.
+fn keep_rehashes(broker: &Broker, data_directory: &Path) {
+    let rehashes = broker.take_rehashes();
+    if rehashes.is_empty() {
+        return;
+    }
+    match AccountBook::open(data_directory).and_then(|mut book| book.hash_anew(&rehashes)) {
+        Ok(count) => tracing::info!("{count} passwords of mosquitto are kept as argon2id from now on"),
+        Err(error) => tracing::warn!("passwords of mosquitto are kept as they are: {error}"),
     }
 }
 

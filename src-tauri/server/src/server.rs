@@ -105,7 +105,7 @@ impl Server {
             stop(&broker, &store).await;
             return Err(error);
         }
-        let watcher = match AccessWatcher::start(watches, broker.clone()) {
+        let watcher = match AccessWatcher::start(watches, broker.clone(), data_directory.clone()) {
             Ok(watcher) => watcher,
             Err(error) => {
                 stop(&broker, &store).await;

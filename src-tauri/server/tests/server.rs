@@ -1,14 +1,16 @@
 //! The server as its window holds it: start, who may connect, stop, start again.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on should panic")]
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use nightjar_broker::{Access, AccountName, ClientIdentifier, OwnMessage, Scheme};
+use nightjar_broker::{Access, Account, AccountName, ClientIdentifier, OwnMessage, PasswordHash, Scheme, Timestamp};
 use nightjar_mqtt::{QoS, TopicFilter, TopicName};
 use nightjar_server::{AccountError, Overrides, Password, Server, Settings, SettingsError, StartError, StartOptions};
-use nightjar_store::{AccountsError, Durability, Keep, Keeping, KeepingRule};
+use nightjar_store::{AccountBook, AccountsError, Durability, Keep, Keeping, KeepingRule};
 
 fn options(directory: &Path, listen: Option<SocketAddr>) -> StartOptions {
     let listen = listen.map(|address| (Scheme::Tcp, address)).into_iter().collect();
@@ -131,6 +133,52 @@ async fn what_is_kept_changes_at_once_and_is_remembered() {
 
     let server = Server::start(options(directory.path(), any_port())).await.unwrap();
     assert_eq!(*server.store().keeping(), wanted);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_of_mosquitto_is_kept_as_argon2id_once_its_owner_has_logged_in() {
+    // Of "secret".
+    const FOREIGN: &str =
+        "$6$VMCpb4QcTlnI3eDV$fIBH8IxHT4ge7NXhJk5f8UyDgQpZpNPP19vm+eVU1/U0D9BaaYcbO6ScZEqmUQoYAVYnUcg0QTBVJRDRFx3IlQ==";
+    let directory = tempfile::tempdir().unwrap();
+    let changed = Timestamp::from_micros(1_000_000);
+    let account = |name: &str| Account {
+        name: AccountName::new(name).unwrap(),
+        password: PasswordHash::parse(FOREIGN).unwrap(),
+        disabled: false,
+        changed,
+    };
+    AccountBook::open(directory.path()).unwrap().add(&[account("car"), account("tv")]).unwrap();
+    let mut options = options(directory.path(), any_port());
+    options.settings.access = Access::Password;
+    let server = Server::start(options).await.unwrap();
+    let connect = |password: &[u8; 6]| {
+        let mut stream = TcpStream::connect(server.listeners()[0].address).unwrap();
+        let connect = [b"\x10\x19\x00\x04MQTT\x04\xC2\x00\x00\x00\x01c\x00\x02tv\x00\x06", &password[..]].concat();
+        stream.write_all(&connect).unwrap();
+        let mut connack = [0; 4];
+        stream.read_exact(&mut connack).unwrap();
+        (stream, connack[3])
+    };
+    assert_eq!(connect(b"Secret").1, 4, "a wrong password is refused, and changes nothing");
+    let (mut there, code) = connect(b"secret");
+    assert_eq!(code, 0);
+    let end = Instant::now() + Duration::from_secs(30);
+    let accounts = loop {
+        let accounts = server.accounts().unwrap();
+        if accounts.iter().any(|account| !account.password.is_foreign()) {
+            break accounts;
+        }
+        assert!(Instant::now() < end, "the new hash was not kept");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(accounts[0], account("car"), "who did not log in keeps it as it was");
+    assert!(accounts[1].password.verify(b"secret") && accounts[1].changed == changed, "{accounts:?}");
+    // PINGREQ, after the broker has the account as it is now.
+    server.set_account_disabled(&accounts[0].name, true).unwrap();
+    there.write_all(b"\xC0\x00").unwrap();
+    there.read_exact(&mut [0; 2]).unwrap();
     server.stop().await;
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nightjar_broker::{Account, AccountName, PasswordHash, Timestamp};
+use nightjar_broker::{Account, AccountName, PasswordHash, Rehash, Timestamp};
 use rusqlite::{Connection, OpenFlags, Transaction};
 
 use crate::beside::{self, Beside, BesideError, Watch};
@@ -82,6 +82,24 @@ impl AccountBook {
             let changed = transaction.execute(change, (&**name, password.as_str(), now.micros()))?;
             unless_unknown(changed, name)
         })
+    }
+
+    /// Puts other hashes of the same passwords in the place of those that the accounts have: nothing else of them changes.
+    /// Returns how many; an account that has another password by now keeps it.
+    ///
+    /// # Errors
+    /// Where the disk takes nothing.
+    pub fn hash_anew(&mut self, rehashes: &[Rehash]) -> Result<usize, AccountsError> {
+        let change = "UPDATE account SET password = ?3 WHERE name = ?1 AND password = ?2";
+        let mut changed = 0;
+        self.change(|transaction| {
+            let mut change = transaction.prepare(change)?;
+            for Rehash { name, before, anew } in rehashes {
+                changed += change.execute((&**name, before.as_str(), anew.as_str()))?;
+            }
+            Ok(())
+        })?;
+        Ok(changed)
     }
 
     /// Lets an account in again, or no longer.

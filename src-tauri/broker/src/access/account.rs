@@ -52,6 +52,15 @@ pub struct Account {
     pub changed: Timestamp,
 }
 
+impl Account {
+    /// Whether the password with which somebody logged in, when the account was as `then`, would let them in still.
+    pub(super) fn still_admits(&self, then: &Self) -> bool {
+        // What was set at the same moment is the same password, hashed anew.
+        let is_hashed_anew = then.password.is_foreign() && !self.password.is_foreign();
+        !self.disabled && self.changed == then.changed && (self.password == then.password || is_hashed_anew)
+    }
+}
+
 /// All accounts.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts(HashMap<Box<str>, Arc<Account>>);

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use super::guest::is_this_computer;
 use super::known_logins::KnownLogins;
 use super::refused_login::{RefusedLogin, quoted};
+use super::rehashes::{Rehash, Rehashes};
 use super::{Access, Accounts, Bans, Guest, Identity, Rules};
 use crate::entrance::Origin;
 use crate::handshake::Refusal;
@@ -36,6 +37,7 @@ pub(crate) struct Gate {
     waiting: AtomicUsize,
     /// What a password is compared with where there is no such account, so that it takes as long.
     nobody: Arc<OnceLock<Option<PasswordHash>>>,
+    rehashes: Arc<Rehashes>,
 }
 
 /// Why somebody is not let in.
@@ -72,6 +74,7 @@ impl Gate {
             hashing: Arc::new(Semaphore::new(cores)),
             waiting: AtomicUsize::new(0),
             nobody: Arc::default(),
+            rehashes: Arc::default(),
         }
     }
 
@@ -111,9 +114,14 @@ impl Gate {
     pub(crate) fn set_accounts(&self, accounts: Vec<Account>) -> (usize, usize) {
         let accounts = Arc::new(Accounts::new(accounts));
         let now = accounts.len();
-        let before = std::mem::replace(&mut self.rules.write().accounts, accounts).len();
-        self.known.forget_all();
+        let before = std::mem::replace(&mut self.rules.write().accounts, Arc::clone(&accounts)).len();
+        self.known.keep_current(&accounts);
         (before, now)
+    }
+
+    /// The hashes that take the place of mosquitto's, of logins since it was last asked.
+    pub(crate) fn take_rehashes(&self) -> Vec<Rehash> {
+        self.rehashes.take()
     }
 
     pub(crate) fn bans(&self) -> Arc<Bans> {
@@ -212,13 +220,17 @@ impl Gate {
         if let Some(pause) = pause() {
             return Err(NotLetIn::Paused(pause));
         }
-        let nobody = Arc::clone(&self.nobody);
+        let (nobody, rehashes) = (Arc::clone(&self.nobody), Arc::clone(&self.rehashes));
         let verifying = tokio::task::spawn_blocking(move || {
             // The turn is over when the hash is, even if nobody waits for it any more.
             let _turn = turn;
             let is_right = account.as_ref().is_some_and(|account| account.password.verify(&password));
+            let has_taken_long = match &account {
+                Some(account) if is_right => rehashes.hash(account, &password),
+                _ => false,
+            };
             // Those of mosquitto take less: without this, they would tell that there is such an account.
-            if account.is_none_or(|account| account.password.is_foreign()) {
+            if !has_taken_long && account.is_none_or(|account| account.password.is_foreign()) {
                 let nobody = nobody.get_or_init(|| PasswordHash::of(b"").ok());
                 std::hint::black_box(nobody.as_ref().map(|hash| hash.verify(&password)));
             }

@@ -70,10 +70,9 @@ impl Rules {
             (Access::Password, Identity::Nameless) => is_this_computer(guest.address),
             (Access::Password, Identity::Unchecked) => false,
             (Access::Password, Identity::Certificate(name)) => self.may_be_certified(name),
-            (Access::Password, Identity::Account(then)) => self
-                .accounts
-                .find(&then.name)
-                .is_some_and(|now| !now.disabled && (now.changed, &now.password) == (then.changed, &then.password)),
+            (Access::Password, Identity::Account(then)) => {
+                self.accounts.find(&then.name).is_some_and(|now| now.still_admits(then))
+            }
         }
     }
 }

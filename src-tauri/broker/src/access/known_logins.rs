@@ -32,6 +32,12 @@ struct Known {
     used: Instant,
 }
 
+impl Known {
+    fn is_current(&self, accounts: &Accounts) -> bool {
+        accounts.find(&self.account.name).is_some_and(|account| **account == *self.account)
+    }
+}
+
 impl KnownLogins {
     pub(super) fn new() -> Self {
         let mut key = [0; 32];
@@ -52,8 +58,7 @@ impl KnownLogins {
     pub(super) fn find(&self, mark: &Mark, accounts: &Accounts, now: Instant) -> Option<Arc<Account>> {
         let logins = &mut *self.logins.lock();
         let known = logins.get_mut(mark)?;
-        let is_current = accounts.find(&known.account.name).is_some_and(|account| **account == *known.account);
-        if !is_current || now.saturating_duration_since(known.used) > REMEMBERED {
+        if !known.is_current(accounts) || now.saturating_duration_since(known.used) > REMEMBERED {
             logins.remove(mark);
             return None;
         }
@@ -72,8 +77,9 @@ impl KnownLogins {
         logins.insert(mark, Known { account, used: now });
     }
 
-    pub(super) fn forget_all(&self) {
-        self.logins.lock().clear();
+    /// Forgets the logins of accounts that are no longer as they were.
+    pub(super) fn keep_current(&self, accounts: &Accounts) {
+        self.logins.lock().retain(|_, known| known.is_current(accounts));
     }
 }
 

@@ -7,6 +7,7 @@ mod guest;
 mod known_logins;
 mod password;
 mod refused_login;
+mod rehashes;
 mod rules;
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ pub use account::{Account, AccountName, InvalidAccountName};
 pub use bans::{Ban, BanList, BanNumber, BanTarget, InvalidBan, Network};
 pub use password::{InvalidPasswordHash, NoRandomness, PasswordHash};
 pub use refused_login::RefusedLogin;
+pub use rehashes::Rehash;
 pub use rules::{
     Decided, Denial, Effect, Explanation, InvalidRuleFilter, Operation, Operations, Question, Rule, RuleFilter,
     RuleNumber, RulePreview, RuleSet, RuleSetError, RuleSubject,

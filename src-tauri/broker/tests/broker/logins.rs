@@ -159,6 +159,39 @@ async fn who_is_there_has_to_go_when_the_account_changes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_password_of_mosquitto_is_hashed_anew_by_the_login_that_it_lets_in() {
+    // Of "secret".
+    const FOREIGN: &str =
+        "$6$VMCpb4QcTlnI3eDV$fIBH8IxHT4ge7NXhJk5f8UyDgQpZpNPP19vm+eVU1/U0D9BaaYcbO6ScZEqmUQoYAVYnUcg0QTBVJRDRFx3IlQ==";
+    let tv = Account { password: PasswordHash::parse(FOREIGN).unwrap(), ..account("tv", "") };
+    let locked = Account { name: AccountName::new("locked").unwrap(), disabled: true, ..tv.clone() };
+    let lamp = account("lamp", "secret");
+    let house = house_of(&[tv.clone(), locked, lamp.clone()]);
+    for (user, password) in [("tv", "guess"), ("locked", "secret"), ("lamp", "secret")] {
+        try_from(&house, ELSEWHERE, login(V5, Some(user), Some(password))).await;
+    }
+    assert_eq!(house.broker.take_rehashes(), [], "only a right password of mosquitto's is at hand and of use");
+
+    let (mut there, reason) = try_from(&house, ELSEWHERE, login(V5, Some("tv"), Some("secret"))).await;
+    assert_eq!(reason, ReasonCode::SUCCESS);
+    let rehashes = house.broker.take_rehashes();
+    let [rehash] = &rehashes[..] else { panic!("{rehashes:?}") };
+    assert_eq!((&rehash.name, &rehash.before), (&tv.name, &tv.password));
+    assert!(!rehash.anew.is_foreign() && rehash.anew.verify(b"secret") && !rehash.anew.verify(b"guess"));
+    assert_eq!(house.broker.take_rehashes(), [], "they are given once");
+
+    let kept = Account { password: rehash.anew.clone(), ..tv };
+    house.broker.set_accounts(vec![kept.clone(), lamp.clone()]);
+    there.expect_silence().await;
+    let other = Connect { client_identifier: "tv-2".into(), ..login(V5, Some("tv"), Some("secret")) };
+    let (_, reason) = try_from(&house, ELSEWHERE, other).await;
+    assert_eq!(reason, ReasonCode::SUCCESS, "it is the same password");
+    assert_eq!(house.broker.take_rehashes(), []);
+    house.broker.set_accounts(vec![Account { changed: Timestamp::from_micros(2), ..kept }, lamp]);
+    there.expect_disconnect(ReasonCode::NOT_AUTHORIZED).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_came_without_a_password_has_to_go_once_one_is_needed() {
     let house = house();
     house.broker.set_access(Access::Anyone);

@@ -1,6 +1,6 @@
 //! Accounts, with a broker's journal open on the same directory and without.
 
-use nightjar_broker::{Account, AccountName, PasswordHash};
+use nightjar_broker::{Account, AccountName, PasswordHash, Rehash};
 use rusqlite::Connection;
 
 use super::*;
@@ -58,6 +58,19 @@ fn accounts_are_made_changed_and_removed() {
             keep(&store, [record(message("a", "the journal goes on"))]);
         }
     }
+}
+
+#[test]
+fn a_hash_takes_the_place_of_the_one_that_it_was_made_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut book = AccountBook::open(directory.path()).unwrap();
+    let locked = Account { disabled: true, ..account("lamp") };
+    book.add(&[locked.clone(), account("tv")]).unwrap();
+    let rehash = |of: &str, before: &str| Rehash { name: name(of), before: hash(before), anew: hash("YW5ldw") };
+    let rehashes = [rehash("lamp", "c2FsdA"), rehash("tv", "b3RoZXI"), rehash("nobody", "c2FsdA")];
+    assert_eq!(book.hash_anew(&rehashes).unwrap(), 1, "tv has another password by now");
+    let anew = Account { password: hash("YW5ldw"), ..locked };
+    assert_eq!(book.accounts().unwrap(), [anew, account("tv")], "nothing else of it changes");
 }
 
 #[test]
