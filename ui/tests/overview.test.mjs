@@ -186,6 +186,19 @@ export const tests = {
     assert.equal(await page.getByRole("button", { name: "Save as a file…" }).isEnabled(), true, "one may try again");
   },
 
+  async "a page connects over TLS where that is asked for, or all that there is"(open) {
+    const page = await open("empty=1&access=anyone");
+    const code = page.locator(".snippets pre");
+    await page.getByRole("checkbox", { name: "WebSocket over TLS 8084" }).click();
+    await page.getByRole("tab", { name: "Browser" }).click();
+    assert.match(await code.innerText(), /"wss:\/\/192\.168\.1\.20:8084\/mqtt"/);
+    await page.getByRole("checkbox", { name: "WebSocket 8083" }).click();
+    await code.getByText("ws://192.168.1.20:8083/mqtt").waitFor();
+    await page.getByRole("checkbox", { name: "TLS 8883", exact: true }).click();
+    await page.getByRole("checkbox", { name: "Lines for TLS" }).click();
+    await code.getByText("wss://192.168.1.20:8084/mqtt").waitFor();
+  },
+
   async "a way in that can't be opened says why, and stays closed"(open) {
     const page = await open("empty=1&taken=8083");
     await page.getByRole("checkbox", { name: "WebSocket 8083" }).click();
