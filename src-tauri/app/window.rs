@@ -12,8 +12,8 @@ use tauri_plugin_window_state::StateFlags;
 
 use crate::clipboard::Clipboard;
 use crate::commands::{
-    accounts, authority, bans, clients, export, history, keeping, logs, overview, publish, retained, security, shell,
-    topics, ways_in,
+    accounts, authority, bans, clients, export, history, keeping, listeners, logs, overview, publish, retained, security,
+    shell, topics, ways_in,
 };
 use crate::engine::{Engine, Launch, Log};
 use crate::preferences;
@@ -118,6 +118,10 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             keeping::keeping,
             keeping::keeping_forecast,
             keeping::set_keeping,
+            listeners::listener_rows,
+            listeners::add_listener,
+            listeners::change_listener,
+            listeners::remove_listener,
             security::own_certificate,
             security::account_rows,
             security::set_account_password,

@@ -18,7 +18,7 @@ export const tests = {
   "the way in says who may take it, where it listens, and which certificate it shows": async (open) => {
     const page = await security(open);
     const pane = page.pane("The way in");
-    await pane.getByText("another program uses port 1883").waitFor();
+    await pane.getByText("another program, perhaps another MQTT broker, uses port 1883").waitFor();
     await pane.getByText("MQTT over TLS").waitFor();
     await pane.getByText("192.168.1.20").waitFor();
     await pane.getByRole("button", { name: "Copy the fingerprint" }).click();
@@ -31,6 +31,51 @@ export const tests = {
     await page.dialog.waitFor({ state: "detached" });
     const ending = await security(open, undefined, "ending=1");
     await ending.pane("The way in").getByText("12 days left").waitFor();
+  },
+
+  "a listener is opened at a port that is free, changed and closed, each asked about where it hurts": async (open) => {
+    const page = await security(open);
+    const pane = page.pane("The way in");
+    const item = (text) => pane.getByRole("listitem").filter({ hasText: text });
+    await pane.getByRole("button", { name: "Open another…" }).click();
+    const field = (name) => page.dialog.getByRole("textbox", { name, exact: true });
+    assert.equal(await field("Port").inputValue(), "8883");
+    await page.dialog.getByRole("combobox", { name: "Kind" }).selectOption("web_socket_tls");
+    assert.equal(await field("Port").inputValue(), "8084", "the usual one of its kind");
+    await field("Port").fill("99999");
+    await page.dialog.getByText("Write a whole number from 1 to 65535.").waitFor();
+    await page.dialog.getByRole("button", { name: "Open the listener" }).click();
+    assert.equal(await page.calls("addListener"), 0, "what is wrong is not sent");
+    await field("Port").fill("8883");
+    await page.dialog.getByRole("button", { name: "Open the listener" }).click();
+    await page.dialog.getByText(/uses port 8883/).waitFor();
+    await field("Port").fill("8085");
+    await page.dialog.getByRole("combobox", { name: "Who may connect here" }).selectOption("anyone");
+    await page.dialog.getByRole("button", { name: "Open the listener" }).click();
+    await page.dialog
+      .filter({ hasText: "without a password" })
+      .getByRole("button", { name: "Let anyone connect" })
+      .click();
+    await item("8085").getByText("Anyone on my network").waitFor();
+
+    await page.getByRole("button", { name: "MQTT over TLS on port 8883" }).click();
+    await page.getByRole("menuitem", { name: "Change…" }).click();
+    await page.dialog.getByRole("button", { name: "Files of mine" }).click();
+    await page.dialog.getByRole("button", { name: "Change the listener" }).click();
+    assert.equal(await page.dialog.getByText("Write the whole path of a PEM file.").count(), 2);
+    await page.dialog.getByRole("button", { name: "Nightjar's own" }).click();
+    await page.dialog.getByRole("combobox", { name: "Who may connect here" }).selectOption("this_computer");
+    await page.dialog.getByRole("button", { name: "Change the listener" }).click();
+    const question = page.dialog.filter({ hasText: "Keep other computers out here?" });
+    await question.getByText("4 clients came through it.").waitFor();
+    await question.getByRole("button", { name: "Change the listener" }).click();
+    await item("127.0.0.1:8883").waitFor();
+
+    await page.getByRole("button", { name: "WebSocket on port 9001" }).click();
+    await page.getByRole("menuitem", { name: "Close…" }).click();
+    await page.dialog.getByText("1 client came through it").waitFor();
+    await page.dialog.getByRole("button", { name: "Close the listener" }).click();
+    await until("it is gone", async () => (await item("9001").count()) === 0);
   },
 
   "an account is made with a password that is shown this once": async (open) => {

@@ -8,6 +8,7 @@ pub(crate) mod clients;
 pub(crate) mod export;
 pub(crate) mod history;
 pub(crate) mod keeping;
+pub(crate) mod listeners;
 pub(crate) mod logs;
 pub(crate) mod overview;
 pub(crate) mod publish;

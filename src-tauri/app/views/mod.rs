@@ -10,6 +10,7 @@ pub mod events;
 pub mod gaps;
 pub mod histogram;
 pub mod keeping;
+pub mod listeners;
 pub mod logs;
 pub mod messages;
 pub mod overview;

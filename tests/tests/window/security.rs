@@ -1,7 +1,7 @@
-//! Accounts and rules that are made in the window, and what they mean for real clients.
+//! Accounts, rules, bans and listeners that are made in the window, and what they mean for real clients.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
 
 use anyhow::ensure;
@@ -38,6 +38,58 @@ async fn who_is_banned_in_the_window_is_turned_out_until_the_ban_is_lifted() -> 
     desk.see("Nobody is banned").await?;
     crate::publish(address, &["-i", "press-11", "-t", "a", "-m", "1", "-q", "1"])?;
     desk.close().await
+}
+
+#[tokio::test]
+async fn listeners_are_opened_changed_and_closed_and_the_file_keeps_its_comments() -> anyhow::Result<()> {
+    const MINE: &str = "# mine\naccess = \"this-computer\" # for now\n";
+    let data = TempDir::new()?;
+    let file = data.path().join("nightjar.toml");
+    fs::write(&file, MINE)?;
+    let desk = Desk::open(data.path(), 0).await?;
+    let main = desk.address().await?;
+    // Another program's, for as long as this is there.
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let (used, free) = (taken.local_addr()?.port(), free_port()?);
+    desk.screen("Security").await?;
+    desk.button("Open another…").await?;
+    desk.select("Kind", "tcp").await?;
+    desk.type_into("Port", &used.to_string()).await?;
+    desk.button("Open the listener").await?;
+    desk.see(&format!("Another program, perhaps another MQTT broker, uses port {used}")).await?;
+    ensure!(fs::read_to_string(&file)? == MINE, "what does not work is not written");
+
+    desk.type_into("Port", &free.to_string()).await?;
+    desk.button("Open the listener").await?;
+    desk.see(&format!("127.0.0.1:{free}")).await?;
+    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    crate::publish(at(free), &["-t", "a", "-m", "1"])?;
+    let written = fs::read_to_string(&file)?;
+    ensure!(written.starts_with(MINE) && written.contains(&format!("port = {free}")), "{written}");
+
+    let mut through = Peer::join(at(free), ProtocolVersion::V5, "press-11")?;
+    let other = free_port()?;
+    desk.click(&format!("//button[@aria-label='MQTT on port {free}']")).await?;
+    desk.click("//*[@role='menuitem'][normalize-space(.)='Change…']").await?;
+    desk.type_into("Port", &other.to_string()).await?;
+    desk.button("Change the listener").await?;
+    desk.see(&format!("127.0.0.1:{other}")).await?;
+    crate::publish(at(other), &["-t", "a", "-m", "2"])?;
+    through.ping()?;
+
+    desk.click(&format!("//button[@aria-label='MQTT on port {other}']")).await?;
+    desk.click("//*[@role='menuitem'][normalize-space(.)='Close…']").await?;
+    desk.button("Close the listener").await?;
+    desk.see_no(&format!("127.0.0.1:{other}")).await?;
+    ensure!(crate::publish(at(other), &["-t", "a", "-m", "3"]).is_err(), "it is closed");
+    crate::publish(main, &["-t", "a", "-m", "4"])?;
+    ensure!(fs::read_to_string(&file)? == MINE, "the file is as it was");
+    desk.close().await
+}
+
+/// A port that nobody uses at the moment.
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// Publishes to `home/tv` as the account `tv`.

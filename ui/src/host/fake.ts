@@ -9,6 +9,7 @@ import { exportCommands } from "./fake/exports";
 import { fault } from "./fake/fault";
 import { FakeHistory } from "./fake/history";
 import { keepingCommands } from "./fake/keeping";
+import { listenerCommands } from "./fake/listeners";
 import { logCommands } from "./fake/logs";
 import { overviewCommands } from "./fake/overview";
 import { pastCommands } from "./fake/past";
@@ -52,6 +53,7 @@ export class FakeHost {
       ...keepingCommands(world, options),
       ...securityCommands(world, options),
       ...banCommands(world, options),
+      ...listenerCommands(world, options),
       ...logCommands(world, options),
       ...plotCommands(world, options),
       ...retainedCommands(world),

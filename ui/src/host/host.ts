@@ -56,6 +56,8 @@ import type { DenialRows } from "./types/DenialRows";
 import type { BanDraft } from "./types/BanDraft";
 import type { BanImpact } from "./types/BanImpact";
 import type { BanRows } from "./types/BanRows";
+import type { ListenerDraft } from "./types/ListenerDraft";
+import type { ListenerRow } from "./types/ListenerRow";
 import type { CertificateInfo } from "./types/CertificateInfo";
 import type { ListQuery } from "./types/ListQuery";
 import type { RuleChange } from "./types/RuleChange";
@@ -155,6 +157,13 @@ export interface Host {
 
   /** The certificate that Nightjar made for listeners of TLS; null where it has made none yet. */
   ownCertificate(): Promise<CertificateInfo | null>;
+  /** All listeners, in the order of the settings. */
+  listenerRows(): Promise<ListenerRow[]>;
+  /** It is open and remembered where this resolves. */
+  addListener(listener: ListenerDraft): Promise<void>;
+  /** `was`: as the row has it; it rejects where the settings say something else by now. */
+  changeListener(place: number, was: ListenerDraft, listener: ListenerDraft): Promise<void>;
+  removeListener(place: number, was: ListenerDraft): Promise<void>;
   accountRows(query: ListQuery): Promise<AccountRows>;
   setAccountPassword(name: string, password: string): Promise<void>;
   setAccountDisabled(name: string, disabled: boolean): Promise<void>;

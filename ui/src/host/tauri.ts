@@ -63,6 +63,10 @@ export const tauri: Host = {
   setKeeping: (rules) => call("set_keeping", { rules }),
 
   ownCertificate: () => call("own_certificate"),
+  listenerRows: () => call("listener_rows"),
+  addListener: (listener) => call("add_listener", { listener }),
+  changeListener: (place, was, listener) => call("change_listener", { place, was, listener }),
+  removeListener: (place, was) => call("remove_listener", { place, was }),
   accountRows: (query) => call("account_rows", { query }),
   setAccountPassword: (name, password) => call("set_account_password", { name, password }),
   setAccountDisabled: (name, disabled) => call("set_account_disabled", { name, disabled }),

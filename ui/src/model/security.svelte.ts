@@ -9,6 +9,7 @@ import { Accounts } from "./accounts.svelte";
 import type { App } from "./app.svelte";
 import { Bans, knownOf } from "./bans.svelte";
 import { Denials } from "./denials.svelte";
+import { Listeners } from "./listeners.svelte";
 import { Rules } from "./rules.svelte";
 import { RuleTest } from "./ruletest.svelte";
 
@@ -19,6 +20,7 @@ const CERTIFICATE_PERIOD = 5000;
 
 export class Security {
   readonly certificate: Feed<CertificateInfo | null>;
+  readonly listeners: Listeners;
   readonly accounts: Accounts;
   readonly rules: Rules;
   readonly test: RuleTest;
@@ -31,6 +33,7 @@ export class Security {
   constructor(app: App) {
     this.#app = app;
     this.certificate = new Feed(app, () => app.host.ownCertificate(), CERTIFICATE_PERIOD);
+    this.listeners = new Listeners(app);
     this.accounts = new Accounts(app);
     this.rules = new Rules(app);
     this.test = new RuleTest(app);
