@@ -16,6 +16,7 @@ use crate::plots::Plots;
 use crate::publisher::Publisher;
 use crate::sampler::Sampler;
 use crate::searches::Searches;
+use crate::views::listeners;
 use crate::views::overview::Comings;
 use crate::views::series::Charts;
 use crate::views::{count, millis};
@@ -122,6 +123,7 @@ impl Running {
                 Access::Password => wire::Access::Password,
                 Access::Anyone => wire::Access::Anyone,
             },
+            open_ports: listeners::open_ports(&self.server.settings(), &listeners),
             listeners: listeners
                 .into_iter()
                 .map(|listener| Listener {

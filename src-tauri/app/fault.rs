@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use nightjar_broker::QueueUnreadable;
-use nightjar_server::{SettingsError, StartError};
+use nightjar_server::{ForeignFileError, SettingsError, StartError};
 use nightjar_store::ReadError;
 
 use crate::wire::Fault;
@@ -30,6 +30,15 @@ impl Fault {
     /// The history can't be read.
     pub fn of_read(what: &str, error: &ReadError) -> Self {
         Self::new(what, error, "Check the disk with the data directory, then try again")
+    }
+
+    /// A file of another program can't be used; its wrong lines are named.
+    pub fn of_foreign_file(what: &str, error: &ForeignFileError) -> Self {
+        let action = match error {
+            ForeignFileError::Wrong { .. } => "Correct these lines, and import it again",
+            _ => "Choose another file",
+        };
+        Self::new(what, error, action)
     }
 
     /// A queue can't be read.

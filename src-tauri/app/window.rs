@@ -12,8 +12,8 @@ use tauri_plugin_window_state::StateFlags;
 
 use crate::clipboard::Clipboard;
 use crate::commands::{
-    accounts, authority, bans, clients, export, history, keeping, listeners, logs, overview, publish, retained, security,
-    shell, topics, ways_in,
+    accounts, authority, bans, clients, export, history, imports, keeping, listeners, logs, overview, publish,
+    retained, security, shell, topics, ways_in,
 };
 use crate::engine::{Engine, Launch, Log};
 use crate::preferences;
@@ -127,6 +127,8 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             security::set_account_password,
             security::set_account_disabled,
             security::remove_account,
+            imports::choose_file,
+            imports::import_accounts,
             security::rule_rows,
             security::rule_impact,
             security::change_rules,

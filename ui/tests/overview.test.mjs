@@ -47,6 +47,13 @@ export const tests = {
     await page.getByRole("img", { name: "QR code of mqtt://127.0.0.1:1883" }).waitFor();
   },
 
+  async "a listener that takes anyone is told of, too, and leads to the listeners"(open) {
+    const page = await open("access=password&account=tv&open=8083&open=9001");
+    await page.getByText("Ports 8083, 9001 take anonymous clients.").waitFor();
+    await page.getByRole("button", { name: "Look at the listeners" }).click();
+    await page.getByRole("region", { name: "The way in" }).waitFor();
+  },
+
   async "opening the broker asks once, and No changes nothing"(open) {
     const page = await open("access=this_computer");
     const access = page.getByRole("group", { name: "Who may connect" });

@@ -244,6 +244,29 @@ export const tests = {
     assert.equal(await page.dialog.getByRole("textbox", { name: "Address or network" }).inputValue(), "192.168.1.44");
   },
 
+  "files of mosquitto are taken over, and what is wrong with one is named": async (open) => {
+    const page = await security(open, "Accounts", "file=/etc/mosquitto/wrong");
+    const field = page.dialog.getByRole("textbox", { name: "File" });
+    await page.getByRole("button", { name: "Import a password file of mosquitto…" }).click();
+    await page.dialog.getByRole("button", { name: "Choose…" }).click();
+    await until("it is chosen", async () => (await field.inputValue()) === "/etc/mosquitto/wrong");
+    await page.dialog.getByRole("button", { name: "Import the accounts" }).click();
+    await page.dialog.getByText("line 2: there is no colon").waitFor();
+    await field.fill("/etc/mosquitto/passwd");
+    await page.dialog.getByRole("button", { name: "Import the accounts" }).click();
+    await page.getByText("3 accounts imported; devices was there already").waitFor();
+    await page.rows("Accounts").filter({ hasText: "meter-2" }).waitFor();
+
+    await page.getByRole("tab", { name: /^Rules/ }).click();
+    await page.getByRole("button", { name: "Import an ACL file of mosquitto…" }).click();
+    await page.dialog.getByText("They take the place of the 5 rules that there are.").waitFor();
+    await field.fill("/etc/mosquitto/acl");
+    await page.dialog.getByRole("button", { name: "Replace the rules" }).click();
+    const question = page.dialog.filter({ hasText: "Take something from" });
+    await question.getByRole("button", { name: "Change the rules" }).click();
+    await until("three rules", async () => (await page.numbers()).join() === "1,2,3");
+  },
+
   "thousands of accounts and rules, and names without end, stay in their lists": async (open) => {
     const page = await security(open, "Rules", "long=1&security=many", { size: [900, 560] });
     await until(

@@ -7,6 +7,7 @@ pub(crate) mod bans;
 pub(crate) mod clients;
 pub(crate) mod export;
 pub(crate) mod history;
+pub(crate) mod imports;
 pub(crate) mod keeping;
 pub(crate) mod listeners;
 pub(crate) mod logs;

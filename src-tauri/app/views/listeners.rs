@@ -33,6 +33,26 @@ pub fn rows(settings: &Settings, states: Vec<ListenerState>) -> Vec<ListenerRow>
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
+/// Ports at which anyone on the network may connect without a password, those of `port` first.
+pub fn open_ports(settings: &Settings, states: &[ListenerState]) -> Vec<u16> {
+    let mut ports = Vec::new();
+    for ListenerState { source, address, fault, .. } in states {
+        let own = match source {
+            ListenerSource::Table(place) => settings.listeners.get(*place),
+            ListenerSource::Port | ListenerSource::CommandLine => None,
+        };
+        let access = own.and_then(|listener| listener.access).unwrap_or(settings.access);
+        // Where a certificate is asked for, not anyone has one.
+        let needs_certificate =
+            own.and_then(|listener| listener.clients.as_ref()).is_some_and(|clients| clients.required);
+        let is_open = fault.is_none() && access == Access::Anyone && !address.ip().to_canonical().is_loopback();
+        if is_open && !needs_certificate && !ports.contains(&address.port()) {
+            ports.push(address.port());
+        }
+    }
+    ports
+}
+
 fn from(source: ListenerSource, settings: &Settings) -> ListenerFrom {
     match source {
         ListenerSource::Port => ListenerFrom::Port,
@@ -156,6 +176,36 @@ mod tests {
             let fault = edit("It was not opened", draft).unwrap_err();
             assert!(fault.action.contains(action), "{fault:?}");
         }
+    }
+
+    #[test]
+    fn a_port_is_open_where_anyone_may_come_from_elsewhere() {
+        let state = |source, address: &str, fault: Option<&str>| ListenerState {
+            source,
+            kind: Scheme::Tcp,
+            address: address.parse().unwrap(),
+            url: String::new(),
+            clients: 0,
+            fault: fault.map(str::to_owned),
+        };
+        let terms = Settings::default().terms;
+        let listener =
+            |access| ListenerSettings { access, ..ListenerSettings::new(Scheme::Tcp, None, 1, terms.clone()) };
+        let of = |access, own| {
+            let settings = Settings { access, listeners: vec![listener(own)], ..Settings::default() };
+            let states = [
+                state(ListenerSource::Port, "0.0.0.0:1883", None),
+                state(ListenerSource::Port, "[::]:1883", None),
+                state(ListenerSource::Table(0), "192.168.1.7:1884", None),
+                state(ListenerSource::Table(0), "127.0.0.1:1885", None),
+                state(ListenerSource::CommandLine, "0.0.0.0:1886", Some("taken")),
+            ];
+            open_ports(&settings, &states)
+        };
+        assert_eq!(of(Access::Anyone, None), [1883, 1884]);
+        assert_eq!(of(Access::Anyone, Some(Access::Password)), [1883]);
+        assert_eq!(of(Access::Password, Some(Access::Anyone)), [1884]);
+        assert!(of(Access::Password, None).is_empty());
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The rules as a list, a change of them, and what it would take from whom.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::time::Duration;
 
 use nightjar_broker::{
     Access, AccountName, Broker, ClientInfo, Decided, Effect, Operation, Operations, Question, Rule, RuleFilter,
     RuleNumber, RulePreview, RuleSet, RuleSetError, RuleSubject,
 };
+use nightjar_server::Acl;
 use nightjar_store::{Search, Store};
 
 use super::{contains, count};
@@ -79,6 +81,7 @@ enum Parsed {
     Remove(RuleNumber),
     Move { number: RuleNumber, before: Option<RuleNumber> },
     Otherwise(Effect),
+    Import(Acl),
 }
 
 #[derive(Clone, Debug)]
@@ -90,8 +93,10 @@ struct Texts {
 }
 
 impl Change {
+    /// Blocks on the disk where there is a file to read.
+    ///
     /// # Errors
-    /// Where the filter or the account's name is none.
+    /// Where the filter or the account's name is none, or the file can't be used.
     pub fn new(change: RuleChange) -> Result<Self, Fault> {
         Ok(Self(match change {
             RuleChange::Put { rule: RuleDraft { number, before, subject, operations, filter, allow } } => Parsed::Put {
@@ -116,6 +121,10 @@ impl Change {
                 Parsed::Move { number: RuleNumber(number), before: before.map(RuleNumber) }
             }
             RuleChange::Otherwise { allow } => Parsed::Otherwise(effect(allow)),
+            RuleChange::Import { file } => {
+                let acl = Acl::open(Path::new(&file));
+                Parsed::Import(acl.map_err(|error| Fault::of_foreign_file("The rules were not imported", &error))?)
+            }
         }))
     }
 
@@ -137,6 +146,7 @@ impl Change {
                 rules.otherwise = effect;
                 Ok(())
             }
+            Parsed::Import(acl) => acl.replace(rules),
         }
     }
 }

@@ -27,6 +27,16 @@ pub struct AccountRows {
     pub rows: Vec<AccountRow>,
 }
 
+/// What became of a password file.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub struct AccountImport {
+    pub added: u32,
+    /// Those that were there already, which stay as they are; some of their names.
+    pub kept: u32,
+    pub kept_names: Vec<String>,
+}
+
 /// What is wrong with an account that was to be made, by field; it was made where there is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, TS)]
 #[ts(export)]

@@ -99,6 +99,10 @@ pub enum RuleChange {
     Otherwise {
         allow: bool,
     },
+    /// The rules of an ACL file of mosquitto take the place of all; what none of them is for is denied then.
+    Import {
+        file: String,
+    },
 }
 
 /// What a change of the rules would take away.

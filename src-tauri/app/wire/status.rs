@@ -22,6 +22,8 @@ pub enum Status {
 pub struct Running {
     pub access: Access,
     pub listeners: Vec<Listener>,
+    /// Ports at which anyone on the network may connect without a password.
+    pub open_ports: Vec<u16>,
     /// The host that a device should be told, which follows `access`: 127.0.0.1, or this machine's address on the network.
     pub address: String,
     pub port: u16,

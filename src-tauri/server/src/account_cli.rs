@@ -10,7 +10,7 @@ use nightjar_broker::{Access, Account, AccountName, PasswordHash};
 use nightjar_store::AccountBook;
 
 use crate::password::{LONGEST, Password};
-use crate::{InvalidPassword, Settings, foreign_file, mosquitto_passwords};
+use crate::{InvalidPassword, Settings, mosquitto_passwords};
 
 /// Who may log in.
 #[derive(Debug, Subcommand)]
@@ -149,10 +149,7 @@ fn list(accounts: &[Account]) -> io::Result<()> {
 }
 
 fn import(data_directory: &Path, file: &Path) -> anyhow::Result<()> {
-    let users = foreign_file::read(file, "a password file", mosquitto_passwords::read)?;
-    let changed = nightjar_broker::now().wall;
-    let accounts: Vec<_> =
-        users.into_iter().map(|(name, password)| Account { name, password, disabled: false, changed }).collect();
+    let accounts = mosquitto_passwords::open(file, nightjar_broker::now().wall)?;
     AccountBook::open(data_directory)?.add(&accounts).context("nothing was imported")?;
     say(&format!("{} accounts were imported", accounts.len()));
     hint(data_directory);

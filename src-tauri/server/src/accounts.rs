@@ -1,9 +1,12 @@
 //! The accounts of a broker that runs, changed from within it: what is changed holds when the call returns.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use nightjar_broker::{Account, AccountName, NoRandomness};
 use nightjar_store::{AccountBook, AccountsError, ReadError};
 
-use crate::{Password, Server};
+use crate::{ForeignFileError, Password, Server, mosquitto_passwords};
 
 /// Why accounts were not changed.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +15,16 @@ pub enum AccountError {
     Book(#[from] AccountsError),
     #[error(transparent)]
     Random(#[from] NoRandomness),
+    #[error(transparent)]
+    File(#[from] ForeignFileError),
+}
+
+/// What became of a password file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedAccounts {
+    pub added: usize,
+    /// Those that were there already, which stay as they are.
+    pub kept: Vec<AccountName>,
 }
 
 impl Server {
@@ -59,6 +72,23 @@ impl Server {
     /// As [`Self::set_account_password`].
     pub fn remove_account(&self, name: &AccountName) -> Result<(), AccountError> {
         self.change_accounts(|book| book.remove(name))
+    }
+
+    /// Adds the users of a password file of mosquitto, with their passwords, who are not there yet. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Where the file can't be read, a line is wrong, or they can't be kept: nobody is added then.
+    pub fn import_accounts(&self, file: &Path) -> Result<ImportedAccounts, AccountError> {
+        let accounts = mosquitto_passwords::open(file, nightjar_broker::now().wall)?;
+        let mut imported = ImportedAccounts { added: 0, kept: Vec::new() };
+        self.change_accounts(|book| {
+            let there: HashSet<AccountName> = book.accounts()?.into_iter().map(|account| account.name).collect();
+            let (kept, new): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|account| there.contains(&account.name));
+            imported =
+                ImportedAccounts { added: new.len(), kept: kept.into_iter().map(|account| account.name).collect() };
+            book.add(&new)
+        })?;
+        Ok(imported)
     }
 
     fn change_accounts(

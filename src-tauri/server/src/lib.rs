@@ -34,12 +34,13 @@ mod settings_file;
 mod settings_reader;
 mod settings_watcher;
 
-pub use accounts::AccountError;
+pub use accounts::{AccountError, ImportedAccounts};
 pub use addresses::network_addresses;
 pub use certificates::{
     AuthorityView, CertificateError, CertificateFacts, CertificateFiles, ClientCertificates, own_certificate,
 };
 pub use error::{SettingsError, StartError, WrongLine};
+pub use foreign_file::ForeignFileError;
 pub use history_settings::HistorySettings;
 pub use listener_edit::ListenerEdit;
 pub use listener_plan::{ListenerSource, Overrides};
@@ -50,6 +51,7 @@ pub use log_settings::LogSettings;
 pub use logging::{
     LogField, LogFileState, LogLevel, LogPage, LogRecord, LogSearch, Logging, ToStderr, UnknownLogLevel,
 };
+pub use mosquitto_acl::Acl;
 pub use password::{InvalidPassword, Password};
 pub use server::{Server, StartOptions};
 pub use settings::{Settings, WindowSettings, default_data_directory};

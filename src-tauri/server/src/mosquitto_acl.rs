@@ -7,16 +7,18 @@
 //! otherwise              nothing is allowed
 //! ```
 
+use std::path::Path;
+
 use nightjar_broker::{AccountName, Effect, Operations, RuleFilter, RuleSet, RuleSetError, RuleSubject};
 
-use crate::foreign_file::WrongLine;
+use crate::foreign_file::{self, ForeignFileError, WrongLine};
 
 /// A rule of the file.
 type Line = (RuleSubject, Operations, RuleFilter, Effect);
 
 /// The rules of a file, in the order that they need.
-#[derive(Debug)]
-pub(crate) struct Acl(Vec<Line>);
+#[derive(Clone, Debug)]
+pub struct Acl(Vec<Line>);
 
 impl Acl {
     /// Reads all lines, or says which are wrong.
@@ -50,12 +52,24 @@ impl Acl {
         Ok(Self(lines))
     }
 
+    /// Reads a file. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Where it can't be read, or a line is wrong.
+    pub fn open(file: &Path) -> Result<Self, ForeignFileError> {
+        foreign_file::read(file, "an ACL file", Self::read)
+    }
+
+    /// How many rules it has.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Puts its rules in the place of those that there are.
-    pub(crate) fn replace(self, set: &mut RuleSet) -> Result<(), RuleSetError> {
+    /// Puts its rules in the place of those that there are; what none of them is for is denied then, as mosquitto does.
+    ///
+    /// # Errors
+    /// Where there are too many.
+    pub fn replace(self, set: &mut RuleSet) -> Result<(), RuleSetError> {
         set.rules.clear();
         for (subject, operations, filter, effect) in self.0 {
             set.add(subject, operations, filter, effect, None)?;

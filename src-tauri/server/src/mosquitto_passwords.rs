@@ -1,11 +1,19 @@
 //! Password files of mosquitto: a line for each user, `name:$7$…` or `name:$6$…`.
 
-use nightjar_broker::{AccountName, PasswordHash};
+use std::path::Path;
 
-use crate::foreign_file::WrongLine;
+use nightjar_broker::{Account, AccountName, PasswordHash, Timestamp};
+
+use crate::foreign_file::{self, ForeignFileError, WrongLine};
+
+/// Reads a file: an account for each user. Blocks on the disk.
+pub(crate) fn open(file: &Path, now: Timestamp) -> Result<Vec<Account>, ForeignFileError> {
+    let users = foreign_file::read(file, "a password file", read)?.into_iter();
+    Ok(users.map(|(name, password)| Account { name, password, disabled: false, changed: now }).collect())
+}
 
 /// Reads all users, or says which lines are wrong.
-pub(crate) fn read(text: &str) -> Result<Vec<(AccountName, PasswordHash)>, Vec<WrongLine>> {
+fn read(text: &str) -> Result<Vec<(AccountName, PasswordHash)>, Vec<WrongLine>> {
     let mut users: Vec<(AccountName, PasswordHash)> = Vec::new();
     let mut wrong = Vec::new();
     let mut lines = std::collections::HashMap::new();

@@ -12,7 +12,6 @@ use nightjar_broker::{
 use nightjar_mqtt::{TopicFilter, TopicName};
 use nightjar_store::RuleBook;
 
-use crate::foreign_file;
 use crate::mosquitto_acl::Acl;
 
 /// Who may publish and read what: the first rule that matches decides.
@@ -191,7 +190,7 @@ pub(crate) fn run(command: RuleCommand, data_directory: &Path) -> anyhow::Result
             test(book.rules()?, &question)?;
         }
         RuleCommand::ImportAcl { file, replace, lock_out } => {
-            let acl = foreign_file::read(&file, "an ACL file", Acl::read)?;
+            let acl = Acl::open(&file)?;
             let count = acl.len();
             change(&mut book, lock_out, |set| {
                 ensure!(

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use nightjar_broker::{Access, Account, AccountName, ClientIdentifier, OwnMessage, PasswordHash, Scheme, Timestamp};
 use nightjar_mqtt::{QoS, TopicFilter, TopicName};
-use nightjar_server::{AccountError, Overrides, Password, Server, Settings, SettingsError, StartError, StartOptions};
+use nightjar_server::{
+    AccountError, ImportedAccounts, Overrides, Password, Server, Settings, SettingsError, StartError, StartOptions,
+};
 use nightjar_store::{AccountBook, AccountsError, Durability, Keep, Keeping, KeepingRule};
 
 fn options(directory: &Path, listen: Option<SocketAddr>) -> StartOptions {
@@ -136,6 +138,10 @@ async fn what_is_kept_changes_at_once_and_is_remembered() {
     server.stop().await;
 }
 
+/// "secret", as mosquitto keeps it.
+const MOSQUITTOS: &str =
+    "$7$101$QIjMtxD+zewjSAxG$WSwbeUKhxxOl5ZekMuyKnvROelKXfSjuEXL2kWElUF52uYJCbOg4RiKMDwtXTL2oKy04FD5zS3FDqHpuAgf/SA==";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_of_mosquitto_is_kept_as_argon2id_once_its_owner_has_logged_in() {
     // Of "secret".
@@ -196,6 +202,19 @@ async fn accounts_are_changed_from_within_and_hold_at_once() {
         assert!(server.notices().is_empty(), "{:?}", server.notices());
         let error = server.add_account(tv.clone(), &Password::new("x".to_owned()).unwrap()).unwrap_err();
         assert!(matches!(error, AccountError::Book(AccountsError::Exists { .. })), "{error}");
+
+        let file = directory.path().join("passwd");
+        std::fs::write(&file, format!("tv:{MOSQUITTOS}\ncar:{MOSQUITTOS}\nfan\n")).unwrap();
+        let error = server.import_accounts(&file).unwrap_err();
+        assert!(error.to_string().contains("line 3"), "{error}");
+        assert_eq!(server.accounts().unwrap().len(), 1, "all of a file, or nothing");
+        std::fs::write(&file, format!("tv:{MOSQUITTOS}\ncar:{MOSQUITTOS}\n")).unwrap();
+        let imported = server.import_accounts(&file).unwrap();
+        assert_eq!(imported, ImportedAccounts { added: 1, kept: vec![tv.clone()] });
+        assert_eq!(server.broker().account_count(), 2, "the broker has it when the call returns");
+        let of = |name: &AccountName| server.accounts().unwrap().into_iter().find(|found| found.name == *name).unwrap();
+        assert!(of(&car).password.verify(b"secret") && !of(&tv).password.verify(b"secret"));
+        server.remove_account(&car).unwrap();
 
         let password = Password::new("secret".to_owned()).unwrap();
         server.set_account_password(&tv, &password).unwrap();

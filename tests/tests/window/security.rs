@@ -2,14 +2,51 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use nightjar_mqtt::{Packet, ProtocolVersion, ReasonCode};
 use nightjar_tests::{DEADLINE, Outcome, Peer, Record, run};
 use tempfile::TempDir;
 
 use crate::desk::Desk;
+
+#[tokio::test]
+async fn files_of_mosquitto_are_taken_over() -> anyhow::Result<()> {
+    let data = TempDir::new()?;
+    fs::write(data.path().join("nightjar.toml"), "access = \"password\"\ndiscovery = false\n")?;
+    let (passwords, acl) = (data.path().join("passwd"), data.path().join("acl"));
+    fs::write(&passwords, "")?;
+    let path = |file: &Path| file.to_str().map(str::to_owned).context("a temporary path is UTF-8");
+    let mut command = Command::new("mosquitto_passwd");
+    run(command.args(["-b", &path(&passwords)?, "tv", "secret"]), &[], DEADLINE)?.success()?;
+    fs::write(&acl, "user tv\ntopic readwrite home/tv/#\ntopics x\n")?;
+
+    let desk = Desk::open(data.path(), 0).await?;
+    let address = desk.address().await?;
+    desk.screen("Security").await?;
+    desk.click("//button[@aria-label='Import a password file of mosquitto…']").await?;
+    desk.type_into("File", &path(&passwords)?).await?;
+    desk.button("Import the accounts").await?;
+    desk.see("1 account imported").await?;
+    publish(address, "secret", "one")?.success()?;
+
+    desk.tab("Rules").await?;
+    desk.click("//button[@aria-label='Import an ACL file of mosquitto…']").await?;
+    desk.type_into("File", &path(&acl)?).await?;
+    desk.button("Import the rules").await?;
+    desk.see("line 3: it begins with").await?;
+    fs::write(&acl, "user tv\ntopic readwrite home/tv/#\n")?;
+    desk.button("Import the rules").await?;
+    desk.see("Rules 1").await?;
+    desk.type_into("Account of the client", "tv").await?;
+    desk.type_into("Topic of the test", "home/tv/on").await?;
+    desk.see("Rule 1 decides:").await?;
+    desk.type_into("Topic of the test", "home/light").await?;
+    desk.see("No rule matches, so the last line decides.").await?;
+    desk.close().await
+}
 
 #[tokio::test]
 async fn who_is_banned_in_the_window_is_turned_out_until_the_ban_is_lifted() -> anyhow::Result<()> {
@@ -103,7 +140,7 @@ fn publish(address: SocketAddr, password: &str, payload: &str) -> anyhow::Result
 #[tokio::test]
 async fn an_account_and_rules_of_the_window_refuse_and_allow_a_real_client() -> anyhow::Result<()> {
     let data = TempDir::new()?;
-    fs::write(data.path().join("nightjar.toml"), "access = \"password\"\n")?;
+    fs::write(data.path().join("nightjar.toml"), "access = \"password\"\ndiscovery = false\n")?;
     let desk = Desk::open(data.path(), 0).await?;
     let address = desk.address().await?;
     desk.screen("Security").await?;

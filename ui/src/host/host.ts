@@ -8,6 +8,7 @@ import type { Authority } from "./types/Authority";
 import type { WayIn } from "./types/WayIn";
 import type { ClientDetail } from "./types/ClientDetail";
 import type { ClientQuery } from "./types/ClientQuery";
+import type { AccountImport } from "./types/AccountImport";
 import type { AccountErrors } from "./types/AccountErrors";
 import type { AccountRow } from "./types/AccountRow";
 import type { ClearedQuery } from "./types/ClearedQuery";
@@ -167,6 +168,10 @@ export interface Host {
   accountRows(query: ListQuery): Promise<AccountRows>;
   setAccountPassword(name: string, password: string): Promise<void>;
   setAccountDisabled(name: string, disabled: boolean): Promise<void>;
+  /** Asks for a file in the desktop's own way; null where the user wants none. */
+  chooseFile(title: string): Promise<string | null>;
+  /** Adds the users of a password file of mosquitto who are not there yet. */
+  importAccounts(file: string): Promise<AccountImport>;
   removeAccount(name: string): Promise<void>;
 
   ruleRows(query: ListQuery): Promise<RuleRows>;

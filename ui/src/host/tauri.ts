@@ -70,6 +70,8 @@ export const tauri: Host = {
   accountRows: (query) => call("account_rows", { query }),
   setAccountPassword: (name, password) => call("set_account_password", { name, password }),
   setAccountDisabled: (name, disabled) => call("set_account_disabled", { name, disabled }),
+  chooseFile: (title) => call("choose_file", { title }),
+  importAccounts: (file) => call("import_accounts", { file }),
   removeAccount: (name) => call("remove_account", { name }),
 
   ruleRows: (query) => call("rule_rows", { query }),

@@ -1,6 +1,7 @@
 // The accounts: their list, and what can be done with the selected one.
 
 import { asFault } from "../host/fault";
+import type { AccountImport } from "../host/types/AccountImport";
 import type { AccountRow } from "../host/types/AccountRow";
 import type { AccountRows } from "../host/types/AccountRows";
 import type { Fault } from "../host/types/Fault";
@@ -8,6 +9,7 @@ import { plural } from "../lib/format";
 import { shorten } from "../lib/shorten";
 import type { App } from "./app.svelte";
 import { HeldRows } from "./heldrows.svelte";
+import { MosquittoFile } from "./mosquittofile.svelte";
 import { NewAccount } from "./newaccount.svelte";
 
 export class Accounts {
@@ -17,6 +19,8 @@ export class Accounts {
   fresh = $state.raw<NewAccount | undefined>(undefined);
   /** The account that gets another password. */
   changing = $state.raw<PasswordChange | undefined>(undefined);
+  /** A password file that is being chosen. */
+  importing = $state.raw<MosquittoFile | undefined>(undefined);
   busy = $state(false);
   fault = $state.raw<Fault | undefined>(undefined);
   #app: App;
@@ -47,6 +51,18 @@ export class Accounts {
     } catch (error) {
       this.fault = asFault(error);
     }
+  }
+
+  /** Begins to take over a password file. */
+  import(): void {
+    const { host, toasts } = this.#app;
+    this.importing = new MosquittoFile(host, "Choose a password file of mosquitto", async (file) => {
+      const imported = await host.importAccounts(file);
+      this.importing = undefined;
+      toasts.say(importedInWords(imported));
+      this.filter = "";
+      this.table.act();
+    });
   }
 
   /** Begins to give an account another password. */
@@ -109,6 +125,16 @@ export class Accounts {
       this.table.act();
     }
   }
+}
+
+/** "3 accounts imported; devices was there already, and stays as it is". */
+export function importedInWords({ added, kept, kept_names }: AccountImport): string {
+  const words = added === 0 ? "Nobody new was in the file" : `${plural(added, "account")} imported`;
+  if (kept === 0) return words;
+  const names = kept_names.map((name) => shorten(name, 40));
+  const who =
+    kept > names.length ? `${names.join(", ")} and ${plural(kept - names.length, "other")}` : names.join(", ");
+  return `${words}; ${who} ${kept === 1 ? "was there already, and stays as it is" : "were there already, and stay as they are"}`;
 }
 
 /** Another password for an account: what it will be, and then that it is. */

@@ -14,6 +14,7 @@ import { shorten } from "../lib/shorten";
 import { filterError } from "../lib/topicfilter";
 import type { App } from "./app.svelte";
 import { HeldRows } from "./heldrows.svelte";
+import { MosquittoFile } from "./mosquittofile.svelte";
 
 /** A rule that is being written. */
 export class RuleDraft {
@@ -70,6 +71,8 @@ export class Rules {
   readonly table: HeldRows<RuleRow, RuleRows>;
   filter = $state("");
   draft = $state.raw<RuleDraft | undefined>(undefined);
+  /** An ACL file that is being chosen. */
+  importing = $state.raw<MosquittoFile | undefined>(undefined);
   busy = $state(false);
   fault = $state.raw<Fault | undefined>(undefined);
   #app: App;
@@ -152,6 +155,17 @@ export class Rules {
   async setOtherwise(allow: boolean): Promise<void> {
     await this.#act({ kind: "otherwise", allow }, () => {
       this.#app.toasts.say(allow ? "Otherwise everything is allowed" : "Otherwise nothing is allowed");
+    });
+  }
+
+  /** Begins to take over an ACL file. */
+  import(): void {
+    this.importing = new MosquittoFile(this.#app.host, "Choose an ACL file of mosquitto", async (file) => {
+      if (!(await this.#change({ kind: "import", file }))) return;
+      this.importing = undefined;
+      this.filter = "";
+      this.table.clearSelection();
+      this.#app.toasts.say("The rules of the file hold");
     });
   }
 

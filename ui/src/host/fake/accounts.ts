@@ -14,6 +14,8 @@ type Commands = Pick<
   | "setAccountPassword"
   | "setAccountDisabled"
   | "removeAccount"
+  | "chooseFile"
+  | "importAccounts"
   | "firewall"
 >;
 
@@ -50,6 +52,24 @@ export function accountCommands(world: World, options: URLSearchParams): Command
     },
     async removeAccount(name) {
       rows.splice(rows.indexOf(account(name)), 1);
+    },
+    async chooseFile() {
+      return options.get("file");
+    },
+    async importAccounts(file) {
+      if (!file.startsWith("/etc/mosquitto/"))
+        throw fault("Nobody was imported", `${file} can't be read (no such file)`, "Choose another file");
+      if (file.endsWith("wrong"))
+        throw fault(
+          "Nobody was imported",
+          `${file} has wrong lines, and nothing was imported:\n  line 2: there is no colon between user name and hash\n  line 9: the hash is cut off`,
+          "Correct these lines, and import it again",
+        );
+      const names = ["devices", "meter-1", "meter-2", "meter-3"];
+      const kept = names.filter((name) => rows.some((row) => row.name === name));
+      const added = names.filter((name) => !kept.includes(name));
+      rows.push(...added.map((name) => ({ ...of(name), hash: "mosquitto, PBKDF2-SHA512" })));
+      return { added: added.length, kept: kept.length, kept_names: kept };
     },
     async accounts() {
       return [...rows];

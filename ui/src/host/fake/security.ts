@@ -31,6 +31,14 @@ export function securityCommands(world: World, options: URLSearchParams): Comman
     const at = (number: number | null) =>
       number === null ? rules.length : rules.findIndex((r) => r.number === number);
     switch (change.kind) {
+      case "import":
+        if (!change.file.startsWith("/etc/mosquitto/"))
+          throw fault(
+            "The rules were not imported",
+            `${change.file} can't be read (no such file)`,
+            "Choose another file",
+          );
+        return { rules: makeRules(false, false).slice(0, 3), otherwise: false };
       case "otherwise":
         return { rules, otherwise: change.allow };
       case "remove":

@@ -64,6 +64,7 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
         ...(options.has("security") ? otherListeners() : []),
       ],
       authority: ways.some((way) => way !== "web_socket"),
+      open_ports: [...(access === "anyone" ? [1883] : []), ...options.getAll("open").map(Number)],
       address,
       port: 1883,
       url: `mqtt://${address}:1883`,

@@ -7,6 +7,10 @@ import type { Listener } from "./Listener";
  */
 export type Running = { access: Access, listeners: Array<Listener>, 
 /**
+ * Ports at which anyone on the network may connect without a password.
+ */
+open_ports: Array<number>, 
+/**
  * The host that a device should be told, which follows `access`: 127.0.0.1, or this machine's address on the network.
  */
 address: string, port: number, 
