@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use nightjar_broker::{Account, Broker};
 
-use super::{contains, count, millis, rules};
+use super::{contains, count, millis};
 use crate::wire::{AccountRow, AccountRows, ListQuery};
 
 /// Rows of one answer, whatever was asked for.
@@ -38,8 +38,8 @@ pub fn rows(broker: &Broker, accounts: &[Account], query: &ListQuery) -> Account
 fn connected(broker: &Broker) -> HashMap<String, usize> {
     let mut connected: HashMap<String, usize> = HashMap::new();
     for info in broker.clients().into_iter().filter(|info| info.connected) {
-        if let Some(name) = rules::account_of(broker, &info) {
-            *connected.entry(name.to_owned()).or_default() += 1;
+        if let Some(name) = info.account {
+            *connected.entry(name.to_string()).or_default() += 1;
         }
     }
     connected

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use nightjar_broker::{
-    Access, AccountName, Broker, ClientInfo, Decided, Effect, Operation, Operations, Question, Rule, RuleFilter,
-    RuleNumber, RulePreview, RuleSet, RuleSetError, RuleSubject,
+    AccountName, Broker, Decided, Effect, Operation, Operations, Question, Rule, RuleFilter, RuleNumber, RulePreview,
+    RuleSet, RuleSetError, RuleSubject,
 };
 use nightjar_server::Acl;
 use nightjar_store::{Search, Store};
@@ -199,7 +199,7 @@ pub fn impact(broker: &Broker, store: &Store, then: RuleSet) -> RuleImpact {
     let mut clients = Vec::new();
     for info in broker.clients().into_iter().filter(|info| info.connected).take(MOST_CLIENTS) {
         let client = &*info.identifier;
-        let user = account_of(broker, &info);
+        let user = info.account.as_deref();
         let loses = |operation, topic: &str| {
             let question = Question { client, user, operation, topic };
             now.explain(&question).allowed && !then.explain(&question).allowed
@@ -230,11 +230,6 @@ pub fn impact(broker: &Broker, store: &Store, then: RuleSet) -> RuleImpact {
         }
     }
     RuleImpact { everybody, losing: count(losing), clients }
-}
-
-/// The account that a client was let in with: a name that nobody checked is none.
-pub fn account_of<'i>(broker: &Broker, info: &'i ClientInfo) -> Option<&'i str> {
-    info.connection.user_name.as_deref().filter(|_| broker.access() == Access::Password)
 }
 
 /// What each client has published of late, each topic once.

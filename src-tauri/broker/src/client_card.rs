@@ -1,6 +1,7 @@
 //! What the broker knows of a client besides its session: for the window, for `$SYS`, and for whoever asks.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use nightjar_mqtt::{ProtocolVersion, SubscriptionOptions, Will};
@@ -58,6 +59,8 @@ pub struct ConnectionInfo {
 #[derive(Clone, Debug)]
 pub struct ClientInfo {
     pub identifier: ClientIdentifier,
+    /// The account whose session it is; `None` also where a user name was given that nobody asked for.
+    pub account: Option<Arc<str>>,
     pub connected: bool,
     /// Connected since, or away since.
     pub since: Timestamp,
@@ -100,6 +103,7 @@ impl ClientCard {
         let about = self.about.lock();
         ClientInfo {
             identifier: outbox.client().clone(),
+            account: outbox.who().user,
             connected: about.connected,
             since: about.since,
             connection: about.connection.clone(),

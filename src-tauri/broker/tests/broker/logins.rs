@@ -136,6 +136,20 @@ async fn a_session_is_its_accounts_own_connected_or_away() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_that_nobody_checked_is_no_account() {
+    let house = house_of(&[account("tv", "secret")]);
+    let account_of = |client: &str| house.broker.client(client).unwrap().account;
+    let (_tv, _) = try_from(&house, ELSEWHERE, login(V5, Some("tv"), Some("secret"))).await;
+    assert_eq!(account_of("tv-1").as_deref(), Some("tv"));
+    house.broker.set_access(Access::Anyone);
+    let guest = Connect { client_identifier: "guest".into(), ..login(V5, Some("tv"), Some("anything")) };
+    let (_guest, reason) = try_from(&house, ELSEWHERE, guest).await;
+    assert_eq!(reason, ReasonCode::SUCCESS);
+    assert_eq!(account_of("guest"), None);
+    assert_eq!(account_of("tv-1").as_deref(), Some("tv"), "it was checked, whoever may connect now");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_there_has_to_go_when_the_account_changes() {
     let (tv, lamp) = (account("tv", "secret"), account("lamp", "light"));
     let others = [
