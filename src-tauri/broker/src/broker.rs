@@ -329,7 +329,7 @@ impl Broker {
     pub fn publish(&self, message: OwnMessage) -> Sequence {
         let OwnMessage { publisher, topic, payload, qos, retain, properties } = message;
         let received = clock::now().wall;
-        self.shared.publish_own(Message { topic, payload, qos, retain, properties, publisher, received })
+        self.shared.publish_own(Message { topic, payload, qos, retain, properties, publisher, source: None, received })
     }
 
     /// Ends a client's connection, or the session of one that is away; `false` where there is neither.

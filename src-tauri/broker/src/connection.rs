@@ -461,6 +461,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                         retain: publish.retain,
                         properties: publish.properties,
                         publisher: self.session.client().clone(),
+                        source: None,
                         received: now.wall,
                     };
                     self.publish(message, acknowledge);

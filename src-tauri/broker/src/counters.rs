@@ -54,8 +54,8 @@ pub struct Totals {
     pub expired_sessions: u64,
     /// Topic Filters of which the rules allow nothing.
     pub denied_subscriptions: u64,
-    /// Messages that were not routed to a subscriber, because it may not read their topics: one that is kept from two
-    /// subscribers counts twice.
+    /// Messages that were not routed to a subscriber, because it may not read their topics, or, of one that is retained,
+    /// because its publisher may no longer publish it: one that is kept from two subscribers counts twice.
     pub withheld: u64,
     /// In the order of [`DropReason::ALL`].
     pub dropped: [u64; DropReason::ALL.len()],

@@ -96,11 +96,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let mut room = RETAINED_SHARE;
         let (client, taken) = (self.session.client(), &mut self.desk.taken);
         let (shared, outbox, readable) = (&self.shared, &self.outbox, &mut self.readable);
+        let checks_source = self.terms.check_retain_source;
         let walked = shared.router.walk_retained(&mut request.cursor, &request.filter, now, |message| {
             let Some(delivery) = request.terms.delivery(message, client) else {
                 return ControlFlow::Continue(());
             };
-            if !readable.may_read(&message.topic, || shared.router.may_read(outbox, &message.topic)) {
+            let may_be_read = readable.may_read(&message.topic, || shared.router.may_read(outbox, &message.topic));
+            if !may_be_read || (checks_source && !shared.router.source_may_publish(message)) {
                 add(&shared.counters.withheld, 1);
                 return ControlFlow::Continue(());
             }

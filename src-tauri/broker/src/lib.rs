@@ -87,7 +87,7 @@ pub use journal::{Forgetful, Journal, Progress, Record, Sequence};
 pub use kept::{KeptQueue, KeptSession, Page, PageQuery, QueueUnreadable, QueuedMessage, Restored};
 pub use limits::Limits;
 pub use listener::{Scheme, Transport};
-pub use message::Message;
+pub use message::{Message, RetainSource};
 pub use mount_point::{InvalidMountPoint, MountPoint};
 pub use queue_view::{Purge, Purged, QueueEntry, QueueKey, QueueView};
 pub use session_record::{Place, Queued, SessionAbout, SessionAway, SessionNumber, SessionRecord, Source};

@@ -52,6 +52,7 @@ impl Routing {
             retain: false,
             properties: None,
             publisher: ClientIdentifier::new("publisher"),
+            source: None,
             received: Timestamp::default(),
         })
     }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use nightjar_mqtt::{PublishProperties, QoS, TopicName};
 
@@ -14,7 +16,32 @@ pub struct Message {
     /// Without `topic_alias` and `subscription_identifiers`, which belong to one connection.
     pub properties: Option<Box<PublishProperties>>,
     pub publisher: ClientIdentifier,
+    /// Of one that is to be retained: as whom its publisher was allowed to. `None` where nobody had to allow it: the
+    /// broker and its owner may publish everything.
+    pub source: Option<RetainSource>,
     pub received: Timestamp,
+}
+
+/// As whom somebody published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RetainSource {
+    /// Without an account.
+    Guest,
+    Account(Arc<str>),
+}
+
+impl RetainSource {
+    pub(crate) fn of(account: Option<Arc<str>>) -> Self {
+        account.map_or(Self::Guest, Self::Account)
+    }
+
+    /// The account's name; `None` without an account.
+    pub(crate) fn account(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Guest => None,
+            Self::Account(name) => Some(Arc::clone(name)),
+        }
+    }
 }
 
 impl Message {

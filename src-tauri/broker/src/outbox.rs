@@ -562,6 +562,7 @@ mod tests {
             retain: false,
             properties: None,
             publisher: ClientIdentifier::new("publisher"),
+            source: None,
             received: Timestamp::default(),
         };
         Delivery {

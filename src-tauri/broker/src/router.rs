@@ -80,6 +80,17 @@ impl Router {
         self.rules().denies_read(&outbox.who(), topic).is_none()
     }
 
+    /// Whether who published a retained message may still publish to its topic.
+    pub(crate) fn source_may_publish(&self, message: &Message) -> bool {
+        if self.rules_version() == 0 {
+            return true;
+        }
+        message.source.as_ref().is_none_or(|source| {
+            let publisher = Who::new(message.publisher.clone(), source.account());
+            self.rules().denies_publish(&publisher, &message.topic).is_none()
+        })
+    }
+
     /// The members of a share that may not read a topic.
     pub(crate) fn barred(&self, share: &Share, topic: &TopicName) -> Barred {
         if self.rules_version() == 0 { Barred::default() } else { share.barred(&self.rules(), topic) }
@@ -241,6 +252,7 @@ mod tests {
                 retain,
                 properties: None,
                 publisher: ClientIdentifier::new(publisher),
+                source: None,
                 received: Timestamp::default(),
             });
             self.router.find(&mut self.cache, &message.topic, None).deliver(&message, &mut self.touched)

@@ -180,6 +180,7 @@ mod tests {
             retain: false,
             properties: None,
             publisher: ClientIdentifier::new("publisher"),
+            source: None,
             received: Timestamp::default(),
         })
     }

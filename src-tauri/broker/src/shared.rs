@@ -29,8 +29,8 @@ use crate::session_record::SessionRecord;
 use crate::share::Share;
 use crate::turns::{self, Turns};
 use crate::{
-    ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, ListenerOptions, Message, Record, Sequence,
-    SessionNumber,
+    ClientIdentifier, DropReason, Event, EventKind, Journal, Limits, ListenerOptions, Message, Record, RetainSource,
+    Sequence, SessionNumber,
 };
 
 pub(crate) struct Shared {
@@ -186,11 +186,14 @@ impl Shared {
     ///
     /// A retained message is kept, routed and recorded under one lock: so the journal has the changes of a topic in
     /// the order in which they took effect, and whoever subscribes meanwhile gets the message in one way or the other.
-    pub(crate) fn publish(&self, batch: &mut PublishBatch, message: Message) -> Result<u32, NotTaken> {
+    pub(crate) fn publish(&self, batch: &mut PublishBatch, mut message: Message) -> Result<u32, NotTaken> {
         let mut retained = message.retain.then(|| self.router.retained.write());
         let known = self.router.find(batch.cache.get_or_insert_default(), &message.topic, batch.publisher.as_ref());
         if let Some(decider) = known.denied {
             return Err(NotTaken::Denied(Box::new(message), decider));
+        }
+        if message.retain {
+            message.source = batch.publisher.as_ref().map(|publisher| RetainSource::of(publisher.user.clone()));
         }
         // What may wait for long, retained or in a queue, must not keep a whole read buffer alive.
         let may_wait = message.retain || message.qos != QoS::AtMostOnce;
@@ -335,6 +338,7 @@ impl Shared {
             retain: will.retain,
             properties: (properties != PublishProperties::default()).then(|| Box::new(properties)),
             publisher: client.clone(),
+            source: None,
             received: clock::now().wall,
         };
         let mut batch = PublishBatch::of(who);

@@ -70,6 +70,7 @@ impl SysTopics {
                 retain: true,
                 properties: None,
                 publisher: ClientIdentifier::new(PUBLISHER),
+                source: None,
                 received: now.wall,
             });
         }

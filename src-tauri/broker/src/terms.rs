@@ -14,6 +14,9 @@ pub struct Terms {
     pub maximum_qos: QoS,
     /// Whether clients may publish messages that are retained. Default: yes. (MQTT 5.0, 3.2.2.3.5 Retain Available)
     pub retain: bool,
+    /// Whether a retained message goes to a new subscription only while its publisher may still publish to its topic.
+    /// Default: yes.
+    pub check_retain_source: bool,
     /// Whether a client may leave the choice of its Client Identifier to the broker. Default: yes. [MQTT-3.1.3-6]
     pub empty_identifiers: bool,
     /// What the identifiers begin with that the broker chooses. Default: `auto-`.
@@ -29,6 +32,7 @@ impl Default for Terms {
             versions: vec![ProtocolVersion::V31, ProtocolVersion::V311, ProtocolVersion::V5],
             maximum_qos: QoS::ExactlyOnce,
             retain: true,
+            check_retain_source: true,
             empty_identifiers: true,
             identifier_prefix: "auto-".to_owned(),
             mount_point: None,

@@ -160,6 +160,9 @@ fn read_terms(section: &mut Section<'_>, terms: &mut Terms) {
     if let Some(retain) = section.flag("retain") {
         terms.retain = retain;
     }
+    if let Some(check) = section.flag("check-retain-source") {
+        terms.check_retain_source = check;
+    }
     if let Some(allowed) = section.flag("empty-identifiers") {
         terms.empty_identifiers = allowed;
     }
@@ -333,12 +336,14 @@ mod tests {
 
     #[test]
     fn terms_are_read() {
-        let text = "versions = [\"5.0\", \"3.1.1\"]\nmaximum-qos = 1\nretain = false\nempty-identifiers = false\n\
+        let text = "versions = [\"5.0\", \"3.1.1\"]\nmaximum-qos = 1\nretain = false\n\
+                    check-retain-source = false\nempty-identifiers = false\n\
                     identifier-prefix = \"dev-\"";
         let expected = Terms {
             versions: vec![ProtocolVersion::V5, ProtocolVersion::V311],
             maximum_qos: QoS::AtLeastOnce,
             retain: false,
+            check_retain_source: false,
             empty_identifiers: false,
             identifier_prefix: "dev-".to_owned(),
             ..Terms::default()

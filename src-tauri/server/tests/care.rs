@@ -42,6 +42,7 @@ fn fill(directory: &Path) {
                 retain: topic == "lamp",
                 properties: None,
                 publisher: ClientIdentifier::new("sensor"),
+                source: None,
                 received: Timestamp::from_micros(1_795_132_800_000_000 + number * 1_000_000),
             }),
             matched: 0,

@@ -40,6 +40,7 @@ fn append_and_commit(bencher: Bencher<'_, '_>) {
                     retain: false,
                     properties: None,
                     publisher: publisher.clone(),
+                    source: None,
                     received: Timestamp::from_micros(1_700_000_000_000_000 + count as i64),
                 };
                 Record::Message { message: Arc::new(message), matched: 0 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use nightjar_broker::{Event, Record, Timestamp};
+use nightjar_broker::{Event, Record, RetainSource, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::error::is_full;
@@ -38,7 +38,7 @@ pub(crate) struct Ledger {
     /// Of each message its row in the history, where it has one.
     ids: Vec<Option<i64>>,
     entries: Vec<Entry>,
-    retained: HashMap<i64, Option<i64>>,
+    retained: HashMap<i64, Option<(i64, Option<String>)>>,
 }
 
 /// Where the tables end.
@@ -189,7 +189,7 @@ impl Ledger {
                         self.ids.push(recorded.then_some(id));
                         let retains = message.retain.then_some(!message.payload.is_empty());
                         if let Some(retains) = retains {
-                            self.retained.insert(topic, retains.then_some(id));
+                            self.retained.insert(topic, retains.then(|| (id, source_text(message.source.as_ref()))));
                         }
                         let row = MessageRow { id, topic, client, matched: *matched, message };
                         if recorded {
@@ -232,13 +232,13 @@ impl Ledger {
             if has_sessions {
                 self.sessions.write(&transaction, records, &self.ids)?;
             }
-            let mut retain = transaction.prepare_cached("INSERT OR REPLACE INTO retained VALUES (?1, ?2)")?;
+            let mut retain = transaction.prepare_cached("INSERT OR REPLACE INTO retained VALUES (?1, ?2, ?3)")?;
             let mut clear = transaction.prepare_cached("DELETE FROM retained WHERE topic_id = ?1")?;
             let mut let_go = transaction.prepare_cached("DELETE FROM held WHERE topic_id = ?1 AND id IS NOT ?2")?;
-            for (topic, message) in self.retained.drain() {
-                let_go.execute((topic, message))?;
-                match message {
-                    Some(message) => retain.execute((topic, message))?,
+            for (topic, retained) in self.retained.drain() {
+                let_go.execute((topic, retained.as_ref().map(|(message, _)| message)))?;
+                match retained {
+                    Some((message, source)) => retain.execute((topic, message, source))?,
                     None => clear.execute([topic])?,
                 };
             }
@@ -462,10 +462,22 @@ fn set_counted_through(connection: &Connection, last: i64) -> rusqlite::Result<(
     Ok(())
 }
 
+/// A guest is the empty text, which is the name of no account.
+fn source_text(source: Option<&RetainSource>) -> Option<String> {
+    source.map(|source| match source {
+        RetainSource::Guest => String::new(),
+        RetainSource::Account(name) => name.to_string(),
+    })
+}
+
+fn source_of_text(text: String) -> RetainSource {
+    if text.is_empty() { RetainSource::Guest } else { RetainSource::Account(text.into()) }
+}
+
 /// What the broker gets back when it starts.
 pub(crate) fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
     let mut select = connection.prepare(
-        "SELECT message.time_us, topic.name, client.name, qos, retain, properties, payload
+        "SELECT message.time_us, topic.name, client.name, qos, retain, properties, payload, source
          FROM retained
          JOIN (SELECT * FROM message UNION ALL SELECT * FROM held) AS message ON message.id = retained.message_id
          JOIN topic ON topic.id = retained.topic_id
@@ -474,7 +486,9 @@ pub(crate) fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
     let mut rows = select.query(())?;
     let mut retained = Vec::new();
     while let Some(row) = rows.next()? {
-        retained.extend(read_message(row)?.map(Arc::new));
+        let Some(mut message) = read_message(row)? else { continue };
+        message.source = row.get::<_, Option<String>>(7)?.map(source_of_text);
+        retained.push(Arc::new(message));
     }
     let ever_connected =
         connection.query_row("SELECT EXISTS (SELECT 1 FROM event WHERE kind = 'connected')", (), |row| row.get(0))?;

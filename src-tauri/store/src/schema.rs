@@ -265,6 +265,10 @@ const MIGRATIONS: &[&str] = &["
         until_us INTEGER,
         note TEXT NOT NULL
     );
+", "
+    -- As whom the publisher was allowed to publish it: an account, or '' without one. NULL where nobody had to be, or it is
+    -- not known.
+    ALTER TABLE retained ADD COLUMN source TEXT;
 "];
 
 /// What a file that SQLite can open turns out to be.

@@ -136,6 +136,7 @@ fn message(topic: TopicName, length: u8) -> Message {
         retain: true,
         properties: None,
         publisher: ClientIdentifier::new("publisher"),
+        source: None,
         received: Timestamp::default(),
     }
 }

@@ -257,6 +257,7 @@ impl World {
             retain: false,
             properties,
             publisher: ClientIdentifier::new("publisher"),
+            source: None,
             received: Timestamp::from_micros(received),
         };
         let expired = message.has_expired(self.now.wall);

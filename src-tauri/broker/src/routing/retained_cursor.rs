@@ -205,6 +205,7 @@ mod tests {
             retain: true,
             properties: None,
             publisher: ClientIdentifier::new("publisher"),
+            source: None,
             received: Timestamp::default(),
         })
     }

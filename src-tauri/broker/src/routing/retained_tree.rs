@@ -212,6 +212,7 @@ mod tests {
             retain: true,
             properties: None,
             publisher: ClientIdentifier::new("publisher"),
+            source: None,
             received: Timestamp::default(),
         })
     }

@@ -95,6 +95,7 @@ impl World {
             retain: false,
             properties,
             publisher: ClientIdentifier::new("publisher"),
+            source: None,
             received: self.now.wall,
         };
         Delivery {

@@ -267,6 +267,7 @@ fn left_behind(journal: &Arc<Recorder>, orders: std::ops::Range<u64>, qos: QoS) 
             retain: false,
             properties: None,
             publisher: ClientIdentifier::new("earlier"),
+            source: None,
             received: Timestamp::default(),
         };
         records.push(Record::Message { message: Arc::new(message), matched: 1 });

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use nightjar_broker::{
-    Access, Account, AccountName, DropReason, Effect, EventKind, Operation, Operations, PasswordHash, RuleFilter,
-    RuleNumber, RuleSet, RuleSubject, Timestamp,
+    Access, Account, AccountName, DropReason, Effect, EventKind, ListenerOptions, Operation, Operations, PasswordHash,
+    RuleFilter, RuleNumber, RuleSet, RuleSubject, Terms, Timestamp,
 };
 use nightjar_mqtt::{Connect, Login, Packet, Publish, ReasonCode};
 
@@ -130,6 +130,64 @@ async fn retained_messages_are_passed_over_where_they_may_not_be_read() {
     for topic in ["a", "secret/b", "z"] {
         reader.expect_payload(topic).await;
     }
+}
+
+/// Retained by "tv", by a guest, and by the broker's owner; the rules are for what comes from the first two.
+async fn retained_by_three(house: &House) {
+    house.broker.set_accounts(vec![account("tv")]);
+    house.broker.set_access(Access::Password);
+    let (mut tv, _) = house.connect(login("tv-1", "tv")).await;
+    tv.publish_retained("by/tv", "by/tv").await;
+    house.client(V5, "guest").await.publish_retained("by/guest", "by/guest").await;
+    house.broker.publish(nightjar_broker::OwnMessage {
+        publisher: nightjar_broker::ClientIdentifier::new("window"),
+        topic: topic_name("by/owner"),
+        payload: "by/owner".into(),
+        qos: Q0,
+        retain: true,
+        properties: None,
+    });
+}
+
+/// What a new subscription of that client gets at once, sorted.
+async fn retained_for(peer: &mut Peer, expected: &[&str]) {
+    assert!(!peer.subscribe_to(&["by/#"]).await.reason_codes[0].is_error());
+    for topic in expected {
+        peer.expect_payload(topic).await;
+    }
+    peer.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_retained_goes_out_while_its_publisher_may_still_publish_it() {
+    let house = house();
+    retained_by_three(&house).await;
+    let withheld = || house.broker.totals().withheld;
+    let mut reader = house.client(V5, "reader").await;
+    retained_for(&mut reader, &["by/guest", "by/owner", "by/tv"]).await;
+    // Nobody who is asked may publish any more; the owner is not asked.
+    house.broker.set_rules(deny(PUBLISH, "#"));
+    retained_for(&mut reader, &["by/owner"]).await;
+    assert_eq!(withheld(), 2);
+    // The account decides, not the client that it was used from, and not who is connected.
+    let mut set = RuleSet::default();
+    let tv = RuleSubject::Account(AccountName::new("tv").unwrap());
+    set.add(tv, PUBLISH, RuleFilter::new("by/tv").unwrap(), Effect::Deny, None).unwrap();
+    house.broker.set_rules(set);
+    retained_for(&mut reader, &["by/guest", "by/owner"]).await;
+    house.broker.set_rules(RuleSet::default());
+    retained_for(&mut reader, &["by/guest", "by/owner", "by/tv"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_may_pass_on_what_is_retained_whatever_its_publisher_may_now() {
+    let house = house();
+    retained_by_three(&house).await;
+    house.broker.set_rules(deny(PUBLISH, "#"));
+    let terms = Terms { check_retain_source: false, ..Terms::default() };
+    let mut reader = house.peer_at(&ListenerOptions { terms: Some(terms), ..ListenerOptions::default() });
+    assert_eq!(reader.connect(connect(V5, "reader")).await.reason_code, ReasonCode::SUCCESS);
+    retained_for(&mut reader, &["by/guest", "by/owner", "by/tv"]).await;
 }
 
 #[tokio::test(start_paused = true)]

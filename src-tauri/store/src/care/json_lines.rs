@@ -110,6 +110,7 @@ impl Line {
             retain: self.retain,
             properties,
             publisher: ClientIdentifier::new(&self.client),
+            source: None,
             received: moment::parse_time(&self.time).ok_or_else(|| format!("{:?} is no time in UTC", self.time))?,
         };
         Ok((message, self.matched.unwrap_or(0)))

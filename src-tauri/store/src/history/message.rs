@@ -122,6 +122,7 @@ pub(crate) fn read_message(row: &Row<'_>) -> rusqlite::Result<Option<Message>> {
         retain: row.get(4)?,
         properties: row.get_ref(5)?.as_blob_or_null()?.and_then(properties::decode).map(Box::new),
         publisher: ClientIdentifier::new(row.get_ref(2)?.as_str()?),
+        source: None,
         received: Timestamp::from_micros(row.get(0)?),
     }))
 }

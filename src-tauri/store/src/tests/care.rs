@@ -45,6 +45,7 @@ fn everything(store: &Store) -> Vec<Message> {
             retain: row.retain,
             properties: row.properties,
             publisher: row.publisher,
+            source: None,
             received: row.received,
         })
         .collect()

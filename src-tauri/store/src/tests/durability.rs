@@ -2,6 +2,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use nightjar_broker::RetainSource;
+
 use super::*;
 use crate::queue::{Queue, weight};
 
@@ -85,6 +87,23 @@ fn a_full_queue_is_behind_until_it_is_written() {
     queue.release(taken.records.len(), taken.records.iter().map(weight).sum());
     assert!(!queue.is_behind());
     assert_eq!(queue.backlog(), 0);
+}
+
+#[test]
+fn as_whom_something_was_retained_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let sources =
+        [("account", Some(RetainSource::Account("tv".into()))), ("guest", Some(RetainSource::Guest)), ("owner", None)];
+    let store = open(directory.path()).store;
+    for (topic, source) in &sources {
+        keep(&store, [record(Message { source: source.clone(), ..retained(topic, "x") })]);
+    }
+    drop(store);
+    let kept = open(directory.path()).kept.retained;
+    for (topic, source) in sources {
+        let message = kept.iter().find(|message| &*message.topic == topic).unwrap();
+        assert_eq!(message.source, source, "{topic}");
+    }
 }
 
 #[test]

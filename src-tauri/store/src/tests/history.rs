@@ -33,6 +33,7 @@ fn a_message_is_read_back_as_it_was_published() {
             retain: stored.retain,
             properties: stored.properties,
             publisher: stored.publisher,
+            source: None,
             received: stored.received,
         };
         assert_eq!(read, published);

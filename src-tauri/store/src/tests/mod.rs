@@ -44,6 +44,7 @@ fn message(topic: &str, payload: &str) -> Message {
         retain: false,
         properties: None,
         publisher: ClientIdentifier::new("sensor"),
+        source: None,
         received: at(0.0),
     }
 }

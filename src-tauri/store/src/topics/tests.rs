@@ -20,6 +20,7 @@ fn message(topic: &str, payload: &str, millis: i64) -> Message {
         retain: false,
         properties: None,
         publisher: ClientIdentifier::new("sensor"),
+        source: None,
         received: at(millis),
     }
 }
