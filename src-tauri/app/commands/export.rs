@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tauri::Manager;
-use tauri_plugin_dialog::DialogExt;
+use tauri_plugin_dialog::{DialogExt, FilePath};
+use tokio::sync::oneshot;
 
 use super::{Host, look};
 use crate::clipboard::Clipboard;
@@ -48,25 +49,29 @@ pub(crate) struct Wish<'a> {
 /// Asks for a file to write to, in the desktop's own way, which also asks before one is written over; `None` where the
 /// user wants none.
 pub(crate) async fn choose(window: &tauri::WebviewWindow, wish: Wish<'_>) -> Result<Option<String>, Fault> {
-    const WHAT: &str = "No file was chosen";
     let Wish { title, name, kind, ending } = wish;
     let mut dialog = window.dialog().file().set_title(title).set_parent(window).set_file_name(name);
     dialog = dialog.add_filter(kind, &[ending]).add_filter("All files", &["*"]);
     if let Some(directory) = likely(window.app_handle()) {
         dialog = dialog.set_directory(directory);
     }
-    let (answer, answered) = tokio::sync::oneshot::channel();
+    let (answer, answered) = oneshot::channel();
     dialog.save_file(move |file| {
         // Who asked may be gone.
         let _ = answer.send(file);
     });
+    path_of(answered).await
+}
+
+/// What a file dialog of the desktop's answers; `None` where the user wants none.
+pub(super) async fn path_of(answered: oneshot::Receiver<Option<FilePath>>) -> Result<Option<String>, Fault> {
+    const WHAT: &str = "No file was chosen";
     let Ok(file) = answered.await else {
         return Err(Fault::new(WHAT, "The desktop's own dialog can't be opened", "Write the path instead"));
     };
     let Some(file) = file else { return Ok(None) };
     let path = file.into_path().map_err(|error| Fault::new(WHAT, error, "Choose a file on this computer"))?;
-    let path = path.into_os_string().into_string();
-    path.map(Some).map_err(|path| {
+    path.into_os_string().into_string().map(Some).map_err(|path| {
         let why = format!("{} is not UTF-8", PathBuf::from(path).display());
         Fault::new(WHAT, why, "Choose a file whose path is")
     })

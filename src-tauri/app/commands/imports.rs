@@ -1,10 +1,11 @@
 //! Files of mosquitto, taken over from the window.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nightjar_server::AccountError;
 use tauri_plugin_dialog::DialogExt;
 
+use super::export::path_of;
 use super::{Host, look};
 use crate::views::count;
 use crate::wire::{AccountImport, Fault};
@@ -15,21 +16,12 @@ const NAMED: usize = 3;
 /// Asks for a file to read, in the desktop's own way; `None` where the user wants none.
 #[tauri::command]
 pub(crate) async fn choose_file(window: tauri::WebviewWindow, title: String) -> Result<Option<String>, Fault> {
-    const WHAT: &str = "No file was chosen";
     let (answer, answered) = tokio::sync::oneshot::channel();
     window.dialog().file().set_title(title).set_parent(&window).pick_file(move |file| {
         // Who asked may be gone.
         let _ = answer.send(file);
     });
-    let Ok(file) = answered.await else {
-        return Err(Fault::new(WHAT, "The desktop's own dialog can't be opened", "Write the path instead"));
-    };
-    let Some(file) = file else { return Ok(None) };
-    let path = file.into_path().map_err(|error| Fault::new(WHAT, error, "Choose a file on this computer"))?;
-    path.into_os_string().into_string().map(Some).map_err(|path| {
-        let why = format!("{} is not UTF-8", PathBuf::from(path).display());
-        Fault::new(WHAT, why, "Choose a file whose path is")
-    })
+    path_of(answered).await
 }
 
 /// Adds the users of a password file who are not there yet.
