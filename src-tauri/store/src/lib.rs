@@ -26,6 +26,7 @@ mod readers;
 mod rules;
 mod schema;
 mod sessions;
+mod statements;
 mod store;
 mod topics;
 mod writer;

@@ -14,7 +14,7 @@ use crate::error::{OpenError, is_damage};
 use crate::ledger::{self, Ledger};
 use crate::readers::Readers;
 use crate::schema::{self, Origin};
-use crate::{Durability, Options, accounts, bans, moment, rules};
+use crate::{Durability, Options, accounts, bans, moment, rules, statements};
 
 /// How long another program may hold a lock on the database before it counts as locked.
 const BUSY: Duration = Duration::from_secs(2);
@@ -132,6 +132,7 @@ fn open_file(directory: &Directory, durability: Durability) -> Result<(Ledger, C
 }
 
 pub(crate) fn prepare(connection: &mut Connection, durability: Durability, size: u64) -> rusqlite::Result<()> {
+    statements::compile_once(connection)?;
     if connection.query_row("PRAGMA page_count", (), |row| row.get::<_, i64>(0))? == 0 {
         // So that space is given back bit by bit. A file that has pages would be written to before it is checked.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -189,6 +190,7 @@ fn open_in_memory() -> rusqlite::Result<Database> {
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(&name, flags)?;
+    statements::compile_once(&connection)?;
     // Readers hold the writer up here, but never for longer than one step of a search.
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.pragma_update(None, "journal_mode", "MEMORY")?;

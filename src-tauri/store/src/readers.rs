@@ -7,6 +7,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::statements;
+
 /// Idle connections that are kept for the next reader.
 const IDLE: usize = 4;
 
@@ -53,6 +55,7 @@ impl Readers {
             Target::File(file) => Connection::open_with_flags(file, flags)?,
             Target::Memory(name) => Connection::open_with_flags(name, flags | OpenFlags::SQLITE_OPEN_URI)?,
         };
+        statements::compile_once(&connection)?;
         connection.busy_timeout(Duration::from_secs(10))?;
         connection.pragma_update(None, "cache_size", -4_000)?;
         connection.set_prepared_statement_cache_capacity(32);

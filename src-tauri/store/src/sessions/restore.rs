@@ -1,5 +1,6 @@
 //! What a start gets back.
 
+use std::iter::Peekable;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
@@ -18,7 +19,8 @@ const WEIGHED: i64 = 10_000;
 /// What [`nightjar_broker::Message::weight`] adds to topic and payload.
 const OVERHEAD: i64 = 128;
 
-/// Every session that is kept.
+/// Every session that is kept. Each table is read once, in the order of the sessions: a start with 100,000 of them has no
+/// time for statements of their own for each.
 pub(crate) fn sessions(connection: &Connection) -> rusqlite::Result<Vec<KeptSession>> {
     let mut select = connection.prepare(
         "SELECT number, client.name, address, version, expiry_interval, since_us, connected, next_order, sent_below,
@@ -26,18 +28,35 @@ pub(crate) fn sessions(connection: &Connection) -> rusqlite::Result<Vec<KeptSess
                 user
          FROM session JOIN client ON client.id = session.client_id ORDER BY number",
     )?;
+    let mut subscribed = connection.prepare(
+        "SELECT session, filter, version, maximum_qos, no_local, retain_as_published, retain_handling, identifier
+         FROM subscription ORDER BY session",
+    )?;
+    let mut subscribed = OfEach::new(subscribed.query_map((), |row| Ok((row.get(0)?, subscription(row)?)))?);
+    let mut released = connection.prepare("SELECT session, number FROM released ORDER BY session, number")?;
+    let mut released = OfEach::new(released.query_map((), |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?);
+    let mut received =
+        connection.prepare("SELECT session, packet_identifier FROM received ORDER BY session, packet_identifier")?;
+    let mut received = OfEach::new(received.query_map((), |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?);
+    // From one session to the next, however long the queues are.
+    let mut queued = connection.prepare(
+        "WITH RECURSIVE queued (session) AS (
+             SELECT min(session) FROM queue
+             UNION ALL
+             SELECT (SELECT min(session) FROM queue WHERE queue.session > queued.session) FROM queued
+             WHERE queued.session IS NOT NULL
+         )
+         SELECT session FROM queued WHERE session IS NOT NULL ORDER BY session",
+    )?;
+    let mut queued = OfEach::new(queued.query_map((), |row| Ok((row.get(0)?, ())))?);
     let mut rows = select.query(())?;
     let mut sessions = Vec::new();
     while let Some(row) = rows.next()? {
         let number: i64 = row.get(0)?;
         let address: Option<SocketAddr> = row.get_ref(2)?.as_str()?.parse().ok();
-        let numbers = |table: &str, column: &str| -> rusqlite::Result<Vec<i64>> {
-            let mut select = connection
-                .prepare_cached(&format!("SELECT {column} FROM {table} WHERE session = ?1 ORDER BY {column}"))?;
-            select.query_map([number], |row| row.get(0))?.collect()
-        };
-        let released: Vec<_> = numbers("released", "number")?.into_iter().map(|order| order as u64).collect();
-        let received = numbers("received", "packet_identifier")?;
+        let released = released.of(number)?;
+        let received = received.of(number)?;
+        let sent_below = row.get::<_, i64>(8)? as u64;
         let least = released.last().map_or(0, |order| order + 1).max(row.get::<_, i64>(7)? as u64);
         sessions.push(KeptSession {
             number: SessionNumber(number as u64),
@@ -48,14 +67,39 @@ pub(crate) fn sessions(connection: &Connection) -> rusqlite::Result<Vec<KeptSess
             expiry_interval: row.get(4)?,
             was_connected: row.get(6)?,
             since: Timestamp::from_micros(row.get(5)?),
-            subscriptions: subscriptions(connection, number)?,
+            subscriptions: subscribed.of(number)?.into_iter().flatten().collect(),
             will: will(row)?,
-            queue: queue(connection, number, least, row.get::<_, i64>(8)? as u64)?,
+            queue: if queued.of(number)?.is_empty() {
+                KeptQueue { messages: 0, bytes: 0, first: 0, next: least, sent_below }
+            } else {
+                queue(connection, number, least, sent_below)?
+            },
             released,
             received: received.into_iter().filter_map(|id| PacketIdentifier::new(u16::try_from(id).ok()?)).collect(),
         });
     }
     Ok(sessions)
+}
+
+/// Rows with the session that each is for, in the order of the sessions.
+struct OfEach<I: Iterator>(Peekable<I>);
+
+impl<T, I: Iterator<Item = rusqlite::Result<(i64, T)>>> OfEach<I> {
+    fn new(rows: I) -> Self {
+        Self(rows.peekable())
+    }
+
+    /// Those of a session, which comes after the one that was asked for before.
+    fn of(&mut self, session: i64) -> rusqlite::Result<Vec<T>> {
+        let mut found = Vec::new();
+        while let Some(row) = self.0.next_if(|row| row.as_ref().map_or(true, |&(of, _)| of <= session)) {
+            let (of, row) = row?;
+            if of == session {
+                found.push(row);
+            }
+        }
+        Ok(found)
+    }
 }
 
 fn queue(connection: &Connection, session: i64, least: u64, sent_below: u64) -> rusqlite::Result<KeptQueue> {
@@ -101,28 +145,20 @@ fn queue(connection: &Connection, session: i64, least: u64, sent_below: u64) -> 
     })
 }
 
-fn subscriptions(connection: &Connection, session: i64) -> rusqlite::Result<Vec<(TopicFilter, SubscriptionState)>> {
-    let mut select = connection.prepare_cached(
-        "SELECT filter, version, maximum_qos, no_local, retain_as_published, retain_handling, identifier
-         FROM subscription WHERE session = ?1",
-    )?;
-    let mut rows = select.query([session])?;
-    let mut subscriptions = Vec::new();
-    while let Some(row) = rows.next()? {
-        let Ok(filter) = TopicFilter::new_for(version(row.get(1)?), row.get::<_, String>(0)?) else { continue };
-        let options = SubscriptionOptions {
-            maximum_qos: QoS::from_level(row.get(2)?).unwrap_or_default(),
-            no_local: row.get(3)?,
-            retain_as_published: row.get(4)?,
-            retain_handling: match row.get(5)? {
-                1_u8 => RetainHandling::AtNewSubscribe,
-                2 => RetainHandling::Never,
-                _ => RetainHandling::AtSubscribe,
-            },
-        };
-        subscriptions.push((filter, SubscriptionState { options, identifier: row.get(6)? }));
-    }
-    Ok(subscriptions)
+/// `None` for a filter that could not be subscribed to.
+fn subscription(row: &Row<'_>) -> rusqlite::Result<Option<(TopicFilter, SubscriptionState)>> {
+    let Ok(filter) = TopicFilter::new_for(version(row.get(2)?), row.get::<_, String>(1)?) else { return Ok(None) };
+    let options = SubscriptionOptions {
+        maximum_qos: QoS::from_level(row.get(3)?).unwrap_or_default(),
+        no_local: row.get(4)?,
+        retain_as_published: row.get(5)?,
+        retain_handling: match row.get(6)? {
+            1_u8 => RetainHandling::AtNewSubscribe,
+            2 => RetainHandling::Never,
+            _ => RetainHandling::AtSubscribe,
+        },
+    };
+    Ok(Some((filter, SubscriptionState { options, identifier: row.get(7)? })))
 }
 
 type DueWill = Option<(Option<Timestamp>, Box<Will>)>;

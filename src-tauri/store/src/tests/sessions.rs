@@ -160,6 +160,70 @@ fn a_session_comes_back_as_it_was() {
 }
 
 #[test]
+fn each_session_gets_what_is_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    let filter = |text: &str| TopicFilter::new(text.to_owned()).unwrap();
+    let numbers = [3, 4, 7, 9].map(SessionNumber);
+    for (place, number) in numbers.into_iter().enumerate() {
+        let Record::Session(SessionRecord::Opened { about, .. }) = opened(None) else { unreachable!() };
+        let client = ClientIdentifier::new(&format!("client {}", number.0));
+        let about = Box::new(SessionAbout { client, ..*about });
+        keep(&store, [session(SessionRecord::Opened { session: number, about })]);
+        // The first has one, the second two, and so on; the last has none.
+        for nth in 0..(place + 1) % numbers.len() {
+            let filter = filter(&format!("{}/{nth}", number.0));
+            let state = SubscriptionState { options: SubscriptionOptions::default(), identifier: None };
+            let version = ProtocolVersion::V311;
+            keep(&store, [session(SessionRecord::Subscribed { session: number, filter, state, version })]);
+        }
+    }
+    keep(&store, waiting(5..8));
+    let received = |session, id| {
+        let packet_identifier = PacketIdentifier::new(id).unwrap();
+        self::session(SessionRecord::Received { session, packet_identifier })
+    };
+    keep(&store, [received(numbers[3], 30), received(numbers[1], 11), received(numbers[3], 29)]);
+    keep(&store, [session(SessionRecord::Released(Place { session: numbers[1], order: 2 }))]);
+    drop(store);
+    // What speaks of sessions that are not there is nobody's.
+    let connection = Connection::open(directory.path().join("nightjar.db")).unwrap();
+    connection
+        .execute_batch(
+            "INSERT INTO subscription SELECT 5, filter, version, maximum_qos, no_local, retain_as_published,
+                                             retain_handling, identifier FROM subscription WHERE session = 3;
+             INSERT INTO received VALUES (1, 8), (5, 9), (20, 10);
+             INSERT INTO released VALUES (2, 8), (8, 9), (20, 10);
+             INSERT INTO queue SELECT 8, number, message_id, qos, retain, identifiers FROM queue WHERE session = 7;",
+        )
+        .unwrap();
+    drop(connection);
+    let sessions = open(directory.path()).kept.sessions;
+    let filters = |kept: &nightjar_broker::KeptSession| {
+        kept.subscriptions.iter().map(|(filter, _)| filter.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let seen: Vec<_> = sessions
+        .iter()
+        .map(|kept| {
+            let received: Vec<_> = kept.received.iter().map(|id| id.value()).collect();
+            (kept.number.0, filters(kept), kept.queue.messages, kept.queue.next, kept.released.clone(), received)
+        })
+        .collect();
+    let expected = [
+        (3, "3/0", 0, 0, vec![], vec![]),
+        (4, "4/0 4/1", 0, 3, vec![2], vec![11]),
+        (7, "7/0 7/1 7/2", 3, 8, vec![], vec![]),
+        (9, "", 0, 0, vec![], vec![29, 30]),
+    ];
+    assert_eq!(
+        seen,
+        expected.map(|(number, filters, messages, next, released, received)| {
+            (number, filters.to_owned(), messages, next, released, received)
+        })
+    );
+}
+
+#[test]
 fn a_queue_is_read_in_pages() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path()).store;
