@@ -20,7 +20,7 @@ use crate::open::{self, Database, Kept};
 use crate::postings::{Postings, Tail};
 use crate::queue::Queue;
 use crate::readers::Readers;
-use crate::sessions::{order_at, read_page};
+use crate::sessions::{Marks, order_at, read_page};
 use crate::topics::{Topics, seed};
 use crate::writer::Writer;
 
@@ -62,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) checkpoints: Arc<Checkpoints>,
     pub(crate) keeper: Keeper,
     pub(crate) orders: Orders,
+    marks: Marks,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) readers: Readers,
     pub(crate) topics: Topics,
@@ -94,6 +95,7 @@ impl Store {
             checkpoints: Arc::default(),
             keeper: Keeper::new(options.keeping.clone()),
             orders: Orders::default(),
+            marks: Marks::default(),
             progress: watch::Sender::new(Progress::default()),
             readers,
             topics: if options.watched { Topics::new() } else { Topics::unwatched() },
@@ -280,7 +282,7 @@ impl Journal for Store {
         orders: Range<u64>,
         before: usize,
     ) -> Result<Option<u64>, QueueUnreadable> {
-        self.queue(|reader| order_at(reader, session, &orders, before))
+        self.queue(|reader| order_at(reader, &self.shared.marks, session, &orders, before))
     }
 }
 

@@ -5,6 +5,7 @@ use nightjar_broker::{Page, PageQuery, QueuedMessage, SessionNumber};
 use nightjar_mqtt::QoS;
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::marks::{Marks, after, count};
 use super::sweep::unswept;
 use crate::history::read_message;
 
@@ -61,27 +62,24 @@ pub(crate) fn read_page(connection: &Connection, query: PageQuery) -> rusqlite::
 /// The order of the entry that has `before` entries before it; `None` where there are no more.
 pub(crate) fn order_at(
     connection: &Connection,
+    marks: &Marks,
     session: SessionNumber,
     orders: &Range<u64>,
     mut before: usize,
 ) -> rusqlite::Result<Option<u64>> {
     let view = connection.unchecked_transaction()?;
     let session = session.0 as i64;
-    for part in unswept(&view, session, number(orders.start)..number(orders.end))? {
-        let found: Option<i64> = view
-            .prepare_cached(
-                "SELECT number FROM queue WHERE session = ?1 AND number >= ?2 AND number < ?3
-                 ORDER BY number LIMIT 1 OFFSET ?4",
-            )?
-            .query_row((session, part.start, part.end, before as i64), |row| row.get(0))
-            .optional()?;
-        if let Some(order) = found {
+    let orders = number(orders.start)..number(orders.end);
+    let parts = unswept(&view, session, orders.clone())?;
+    if parts == [orders.clone()] {
+        return Ok(marks.order_at(&view, session, &orders, before)?.map(|order| order as u64));
+    }
+    marks.forget(session);
+    for part in parts {
+        if let Some(order) = after(&view, session, &part, before)? {
             return Ok(Some(order as u64));
         }
-        let passed: i64 = view
-            .prepare_cached("SELECT count(*) FROM queue WHERE session = ?1 AND number >= ?2 AND number < ?3")?
-            .query_row((session, part.start, part.end), |row| row.get(0))?;
-        before -= passed as usize;
+        before -= count(&view, session, &part)?;
     }
     Ok(None)
 }

@@ -360,6 +360,35 @@ fn a_long_queue_is_swept_in_steps_and_new_messages_stay() {
 }
 
 #[test]
+fn the_order_at_a_place_is_found_however_deep_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    // Some are missing, as after a crash.
+    let mut left: Vec<u64> = (0..300).chain(1_000..1_100).chain(1_105..1_400).collect();
+    keep(&store, std::iter::once(opened(None)).chain(waiting(left.iter().copied())));
+    let agree = |left: &[u64], from: u64, to: u64| {
+        let places: Vec<u64> = left.iter().copied().filter(|order| (from..to).contains(order)).collect();
+        // From the back, so that marks are found before there are any, and then again.
+        for before in (0..places.len() + 40).rev().chain(0..places.len() + 40) {
+            let expected = places.get(before).copied();
+            assert_eq!(store.order_at(SESSION, from..to, before), Ok(expected), "{from}..{to}, {before}");
+        }
+    };
+    agree(&left, 0, 1_400);
+    agree(&left, 0, 1_250);
+    agree(&left, 7, 1_400);
+    agree(&left, 500, 1_200);
+    agree(&left, 3, 2_000);
+    // The client takes what is at the front, and more comes at the back.
+    keep(&store, left.drain(..130).map(|order| session(SessionRecord::Done(place(order)))));
+    keep(&store, waiting(1_400..1_500));
+    left.extend(1_400..1_500);
+    agree(&left, left[0], 1_500);
+    agree(&left, left[0] - 1, 1_500);
+    agree(&left, 1_399, 1_500);
+}
+
+#[test]
 fn a_sweep_outlives_the_program() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path()).store;
