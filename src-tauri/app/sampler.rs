@@ -8,7 +8,7 @@ use nightjar_broker::{Broker, ClientIdentifier, Moment, Totals};
 use parking_lot::Mutex;
 
 use crate::views::millis;
-use crate::wire::{Busy, Traffic, TrafficRange};
+use crate::wire::{Busy, Recent, Traffic, TrafficRange};
 
 /// Time between two looks.
 pub const PERIOD: Duration = Duration::from_millis(250);
@@ -65,6 +65,18 @@ struct Second {
     bytes_out: f32,
     clients: f32,
     dropped: f32,
+}
+
+/// Seconds, or averages over steps of several, of equal length.
+#[derive(Clone, Debug, Default)]
+struct Columns {
+    at: Vec<f64>,
+    messages_in: Vec<f64>,
+    messages_out: Vec<f64>,
+    bytes_in: Vec<f64>,
+    bytes_out: Vec<f64>,
+    clients: Vec<f64>,
+    dropped: Vec<f64>,
 }
 
 #[derive(Debug)]
@@ -203,14 +215,28 @@ impl Sampler {
         self.state.lock().peak_in
     }
 
-    /// The last 60 seconds, one point each.
-    pub fn recent(&self) -> Traffic {
-        self.traffic(TrafficRange::OneMinute)
+    /// What Overview draws: the chart of a range, and the sparklines.
+    pub fn traffic(&self, range: TrafficRange) -> Traffic {
+        let Columns { at, messages_in, messages_out, .. } = self.columns(range);
+        let last = self.columns(TrafficRange::OneMinute);
+        let recent = Recent {
+            clients: last.clients,
+            messages_in: last.messages_in,
+            messages_out: last.messages_out,
+            bytes: last
+                .bytes_in
+                .iter()
+                .zip(&last.bytes_out)
+                .map(|(bytes_in, bytes_out)| bytes_in + bytes_out)
+                .collect(),
+            dropped: last.dropped,
+        };
+        Traffic { at, messages_in, messages_out, recent }
     }
 
     /// The traffic of the last minute, hour or day, in equal steps of whole seconds. Before Nightjar started, nothing
     /// went through it; where the computer slept, points are missing.
-    pub fn traffic(&self, range: TrafficRange) -> Traffic {
+    fn columns(&self, range: TrafficRange) -> Columns {
         let seconds: usize = match range {
             TrafficRange::OneMinute => 60,
             TrafficRange::TenMinutes => 600,
@@ -220,13 +246,13 @@ impl Sampler {
         let state = self.state.lock();
         let known = state.seconds.len();
         let step = seconds.div_ceil(POINTS);
-        let mut traffic = reduce(state.seconds.range(known.saturating_sub(seconds)..), step);
-        traffic.resize(seconds / step, step);
-        traffic
+        let mut columns = reduce(state.seconds.range(known.saturating_sub(seconds)..), step);
+        columns.resize(seconds / step, step);
+        columns
     }
 }
 
-impl Traffic {
+impl Columns {
     /// Makes it `points` long, at the beginning. A range that begins inside a step has one point too many: the part of
     /// that step.
     fn resize(&mut self, points: usize, step: usize) {
@@ -246,9 +272,9 @@ impl Traffic {
 
 /// Averages over steps of `step` seconds. Their bounds are multiples of the step, so that a point, once it is there,
 /// stays as it is.
-fn reduce<'a>(seconds: impl Iterator<Item = &'a Second>, step: usize) -> Traffic {
+fn reduce<'a>(seconds: impl Iterator<Item = &'a Second>, step: usize) -> Columns {
     let length = step as f64 * 1_000.0;
-    let mut traffic = Traffic::default();
+    let mut columns = Columns::default();
     let mut bucket = (f64::NEG_INFINITY, 0_u32, Second::default());
     let mut finish = |(end, count, sum): (f64, u32, Second)| {
         if count == 0 {
@@ -256,13 +282,13 @@ fn reduce<'a>(seconds: impl Iterator<Item = &'a Second>, step: usize) -> Traffic
         }
         // Three decimals: what a window can show, and no more digits on the way to it.
         let average = |total: f32| (f64::from(total) / f64::from(count) * 1_000.0).round() / 1_000.0;
-        traffic.at.push(end);
-        traffic.messages_in.push(average(sum.messages_in));
-        traffic.messages_out.push(average(sum.messages_out));
-        traffic.bytes_in.push(average(sum.bytes_in));
-        traffic.bytes_out.push(average(sum.bytes_out));
-        traffic.clients.push(average(sum.clients));
-        traffic.dropped.push(average(sum.dropped));
+        columns.at.push(end);
+        columns.messages_in.push(average(sum.messages_in));
+        columns.messages_out.push(average(sum.messages_out));
+        columns.bytes_in.push(average(sum.bytes_in));
+        columns.bytes_out.push(average(sum.bytes_out));
+        columns.clients.push(average(sum.clients));
+        columns.dropped.push(average(sum.dropped));
     };
     for second in seconds {
         let end = if step == 1 { second.at } else { (second.at / length).ceil() * length };
@@ -279,7 +305,7 @@ fn reduce<'a>(seconds: impl Iterator<Item = &'a Second>, step: usize) -> Traffic
         sum.dropped += second.dropped;
     }
     finish(bucket);
-    traffic
+    columns
 }
 
 fn rates_between(before: &Totals, now: &Totals, elapsed: Duration) -> Rates {
@@ -336,7 +362,7 @@ mod tests {
             (TrafficRange::OneHour, POINTS),
             (TrafficRange::OneDay, POINTS),
         ] {
-            let traffic = sampler.traffic(range);
+            let traffic = sampler.columns(range);
             assert_eq!(traffic.at.len(), points, "{range:?}");
             assert!(traffic.at.is_sorted(), "{range:?}");
             assert!(traffic.messages_in.iter().all(|rate| (rate - 40.0).abs() < 0.01), "{range:?}");
@@ -347,9 +373,9 @@ mod tests {
     #[test]
     fn before_the_start_there_was_no_traffic() {
         let sampler = Sampler::default();
-        assert_eq!(sampler.recent().messages_in, vec![0.0; 60]);
+        assert_eq!(sampler.traffic(TrafficRange::OneHour).recent.messages_in, vec![0.0; 60]);
         watch(&sampler, nightjar_broker::now(), 10, 40);
-        let recent = sampler.recent();
+        let recent = sampler.columns(TrafficRange::OneMinute);
         assert_eq!(recent.messages_in[..50], [0.0; 50]);
         assert_eq!(recent.messages_in[50..], [40.0; 10]);
         assert!(recent.at.windows(2).all(|pair| pair[1] - pair[0] == 1_000.0), "{:?}", recent.at);

@@ -12,7 +12,7 @@ use tauri_plugin_window_state::StateFlags;
 
 use crate::clipboard::Clipboard;
 use crate::commands::{
-    accounts, authority, bans, clients, export, history, imports, keeping, listeners, logs, overview, publish,
+    accounts, authority, bans, clients, export, history, imports, keeping, listeners, logs, looks, palette, publish,
     retained, security, shell, topics, ways_in,
 };
 use crate::engine::{Engine, Launch, Log};
@@ -75,7 +75,7 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
         .manage(Arc::clone(engine))
         .manage(Arc::new(Clipboard::default()))
         .invoke_handler(tauri::generate_handler![
-            shell::status,
+            looks::looks,
             shell::retry_start,
             shell::set_access,
             accounts::accounts,
@@ -88,13 +88,9 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             shell::preferences,
             shell::set_preferences,
             shell::copy,
-            overview::vitals,
-            overview::overview,
-            overview::find,
-            topics::topic_rows,
+            palette::find,
             topics::topic_messages,
             topics::message,
-            clients::client_rows,
             clients::client_detail,
             clients::disconnect_client,
             clients::queue_rows,
@@ -138,7 +134,6 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             bans::ban_impact,
             bans::ban,
             bans::lift_ban,
-            logs::log_rows,
             logs::set_log_level,
             logs::open_data_directory,
             retained::retained_rows,
@@ -153,7 +148,6 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             retained::retained_changes,
             retained::restore_retained,
             retained::restore_cleared,
-            publish::publisher,
             publish::publisher_connect,
             publish::publisher_disconnect,
             publish::publisher_subscribe,

@@ -7,16 +7,7 @@ use super::{Host, look, unreadable};
 use crate::engine::Running;
 use crate::views::clients::{self, Surroundings};
 use crate::views::queue;
-use crate::wire::{ClientDetail, ClientQuery, ClientRows, Fault, MessageDetail, QueueRows, QueueSelection};
-
-#[tauri::command]
-pub(crate) async fn client_rows(engine: Host<'_>, query: ClientQuery) -> Result<ClientRows, Fault> {
-    look(&engine, move |running| {
-        let window = running.publisher.connected_as();
-        Ok(clients::rows(around(running, window.as_deref()), &query))
-    })
-    .await
-}
+use crate::wire::{ClientDetail, Fault, MessageDetail, QueueRows, QueueSelection};
 
 #[tauri::command]
 pub(crate) async fn client_detail(engine: Host<'_>, client: String) -> Result<ClientDetail, Fault> {
@@ -75,7 +66,7 @@ fn queue_unreadable(error: QueueUnreadable) -> Fault {
     Fault::of_queue("The queue was not read", &error)
 }
 
-fn around<'a>(running: &'a Running, window: Option<&'a str>) -> Surroundings<'a> {
+pub(super) fn around<'a>(running: &'a Running, window: Option<&'a str>) -> Surroundings<'a> {
     Surroundings { broker: running.broker(), sampler: &running.sampler, window }
 }
 

@@ -4,14 +4,7 @@ use nightjar_server::{Settings, SettingsError, StartError};
 
 use super::{Host, blocking};
 use crate::views::logs;
-use crate::wire::{Fault, LogLevel, LogQuery, LogRows};
-
-/// Also while the broker does not run: then above all.
-#[tauri::command]
-pub(crate) async fn log_rows(engine: Host<'_>, query: LogQuery) -> Result<LogRows, Fault> {
-    let logging = engine.logging().clone();
-    blocking(move || Ok(logs::rows(&logging, &query))).await
-}
+use crate::wire::{Fault, LogLevel};
 
 /// Records from this level up, and remembers it.
 #[tauri::command]

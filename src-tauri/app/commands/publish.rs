@@ -2,13 +2,8 @@
 
 use nightjar_broker::Broker;
 
-use super::{Host, look};
-use crate::wire::{Fault, OutgoingMessage, Published, PublisherOptions, PublisherSubscription, PublisherView};
-
-#[tauri::command]
-pub(crate) async fn publisher(engine: Host<'_>, after: u64) -> Result<PublisherView, Fault> {
-    look(&engine, move |running| Ok(running.publisher.view(after))).await
-}
+use super::Host;
+use crate::wire::{Fault, OutgoingMessage, Published, PublisherOptions, PublisherSubscription};
 
 #[tauri::command]
 pub(crate) async fn publisher_connect(engine: Host<'_>, options: PublisherOptions) -> Result<(), Fault> {

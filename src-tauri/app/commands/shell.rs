@@ -11,12 +11,6 @@ use crate::preferences;
 use crate::wire::{self, Fault, Preferences, Status};
 
 #[tauri::command]
-pub(crate) async fn status(engine: Host<'_>) -> Result<Status, Fault> {
-    let engine = Arc::clone(&engine);
-    blocking(move || Ok(engine.status())).await
-}
-
-#[tauri::command]
 pub(crate) async fn retry_start(engine: Host<'_>) -> Result<Status, Fault> {
     engine.retry().await;
     Ok(engine.status())

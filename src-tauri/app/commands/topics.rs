@@ -1,15 +1,10 @@
-//! Topics, and the message inspector.
+//! The messages of a topic, and the message inspector.
 
 use nightjar_store::MessageId;
 
 use super::{Host, look, unreadable};
-use crate::views::{messages, topics};
-use crate::wire::{Fault, MessageDetail, TopicMessages, TopicMessagesQuery, TopicQuery, TopicRows};
-
-#[tauri::command]
-pub(crate) async fn topic_rows(engine: Host<'_>, query: TopicQuery) -> Result<TopicRows, Fault> {
-    look(&engine, |running| Ok(topics::rows(running.store(), query, nightjar_broker::now().wall))).await
-}
+use crate::views::messages;
+use crate::wire::{Fault, MessageDetail, TopicMessages, TopicMessagesQuery};
 
 #[tauri::command]
 pub(crate) async fn topic_messages(engine: Host<'_>, query: TopicMessagesQuery) -> Result<TopicMessages, Fault> {

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use super::{count, events, millis};
 use crate::sampler::Sampler;
-use crate::wire::{Busy, DropCount, Overview, TrafficRange, Vitals};
+use crate::wire::{Busy, DropCount, Overview, Vitals};
 
 /// What Overview shows of each list.
 const BUSIEST: usize = 5;
@@ -75,18 +75,10 @@ impl Comings {
 ///
 /// # Errors
 /// Where the history can't be read.
-pub fn overview(
-    store: &Store,
-    sampler: &Sampler,
-    comings: &Comings,
-    range: TrafficRange,
-    now: Timestamp,
-) -> Result<Overview, ReadError> {
+pub fn overview(store: &Store, sampler: &Sampler, comings: &Comings, now: Timestamp) -> Result<Overview, ReadError> {
     let (joined, left) = comings.count(store, now)?;
     let busiest_topics = store.topics().busiest(BUSIEST, now);
     Ok(Overview {
-        traffic: sampler.traffic(range),
-        recent: sampler.recent(),
         joined_5_min: joined,
         left_5_min: left,
         peak_in: sampler.peak_in(),

@@ -14,7 +14,7 @@ use crate::sampler::Sampler;
 use crate::searches::Searches;
 use crate::wire::{
     ClearedQuery, PastProgress, PastQuery, PastRows, PastSort, PastState, PayloadKind, Properties, RetainedEnding,
-    RetainedQuery, RetainedSelection, RetainedSort, TopicMessagesQuery, TopicQuery, TopicSort, TrafficRange,
+    RetainedQuery, RetainedSelection, RetainedSort, TopicMessagesQuery, TopicQuery, TopicSort,
 };
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -151,7 +151,7 @@ async fn tree_retained_set_and_numbers_agree() {
     assert_eq!((vitals.topics, vitals.retained, vitals.history_messages), (3, 2, 3));
     assert!(vitals.journal_paused.is_none());
     let comings = overview::Comings::default();
-    let overview = overview::overview(&desk.store, &sampler, &comings, TrafficRange::OneHour, now).unwrap();
+    let overview = overview::overview(&desk.store, &sampler, &comings, now).unwrap();
     assert!(overview.events.iter().any(|event| event.text.contains("started")), "{:?}", overview.events);
     assert_eq!((overview.joined_5_min, overview.left_5_min), (0, 0));
     desk.broker.stop().await;

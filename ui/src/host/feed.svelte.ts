@@ -1,15 +1,14 @@
 // A feed asks the host again and again for what a view shows, and holds the last answer.
 //
-// At most one request is on the way, so a slow broker is asked less often instead of being swamped. It stops while its view is
-// closed, while the window is hidden, and while the user has paused the view.
+// It asks on the beat of all feeds. At most one request is on the way, so a slow broker is asked less often instead of being
+// swamped. It stops while its view is closed, while the window is hidden, and while the user has paused the view.
 
 import { untrack } from "svelte";
+import { join, PERIOD } from "./beat";
 import { asFault } from "./fault";
 import type { Fault } from "./types/Fault";
 
-/** Milliseconds between the starts of two requests. */
-export const PERIOD = 250;
-/** Milliseconds after which an answer is too old to be taken for the present. */
+/** Milliseconds after which the answer of a feed that asks on every beat is too old to be taken for the present. */
 export const STALE_AFTER = 2000;
 
 /** What freezes the feeds: the app. Paused feeds still answer `refresh`, since that is what the user just asked for. */
@@ -27,20 +26,22 @@ export class Feed<T> {
 
   #ask: () => Promise<T>;
   #pausing: Pausing;
-  #period: number;
+  /** Beats from one request to the next. */
+  #every: number;
+  #due = false;
   #open = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #watch: ReturnType<typeof setInterval> | undefined;
+  #leave: (() => void) | undefined;
   #inFlight = false;
   #again = false;
   #answeredAt = 0;
   // Answers to requests from before a `reset` are dropped.
   #generation = 0;
 
+  /** `period`: milliseconds between two requests, a multiple of the beat's. */
   constructor(pausing: Pausing, ask: () => Promise<T>, period = PERIOD) {
     this.#pausing = pausing;
     this.#ask = ask;
-    this.#period = period;
+    this.#every = Math.max(1, Math.round(period / PERIOD));
   }
 
   /** Starts asking; returns the function that stops it. For `$effect(() => feed.open())`. */
@@ -77,16 +78,14 @@ export class Feed<T> {
   #start(): void {
     this.#answeredAt = Date.now();
     document.addEventListener("visibilitychange", this.#onVisibility);
-    this.#watch = setInterval(() => this.#judge(), 500);
+    this.#leave = join(this.#onBeat);
     // A paused view that opens again shows what it had.
-    if (this.data === undefined) void this.#request();
-    else this.#tick();
+    if (this.data === undefined || !this.#rests) void this.#request();
   }
 
   #stop(): void {
     document.removeEventListener("visibilitychange", this.#onVisibility);
-    clearTimeout(this.#timer);
-    clearInterval(this.#watch);
+    this.#leave?.();
     this.#generation += 1;
     this.#inFlight = false;
     this.#again = false;
@@ -97,33 +96,30 @@ export class Feed<T> {
     if (document.hidden) return;
     // Nobody asked while the window was hidden, so the age of the answer says nothing.
     this.#answeredAt = Date.now();
-    if (!this.#inFlight) this.#tick();
+    if (!this.#inFlight && !this.#rests) void this.#request();
   };
 
-  #judge(): void {
-    if (document.hidden || this.#pausing.paused) {
+  /** Nobody sees what it would show, or it is to stand still. */
+  get #rests(): boolean {
+    return document.hidden || this.#pausing.paused;
+  }
+
+  #onBeat = (beat: number): void => {
+    if (this.#rests) {
       this.#answeredAt = Date.now();
       this.stale = false;
-    } else {
-      this.stale = Date.now() - this.#answeredAt > STALE_AFTER;
+      return;
     }
-  }
-
-  #tick(): void {
-    if (document.hidden || this.#pausing.paused) this.#schedule(this.#period);
-    else void this.#request();
-  }
-
-  #schedule(after: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tick(), after);
-  }
+    // A feed that asks seldom is not late between two answers.
+    this.stale = Date.now() - this.#answeredAt > STALE_AFTER + (this.#every - 1) * PERIOD;
+    this.#due ||= beat % this.#every === 0;
+    if (this.#due && !this.#inFlight) void this.#request();
+  };
 
   async #request(): Promise<void> {
-    clearTimeout(this.#timer);
     this.#inFlight = true;
+    this.#due = false;
     const generation = this.#generation;
-    const began = Date.now();
     let answer: { data: T } | { fault: Fault };
     try {
       answer = { data: await this.#ask() };
@@ -143,8 +139,6 @@ export class Feed<T> {
     if (this.#again) {
       this.#again = false;
       void this.#request();
-    } else {
-      this.#schedule(Math.max(20, this.#period - (Date.now() - began)));
     }
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Feed, PERIOD, STALE_AFTER } from "./feed.svelte";
+import { PERIOD } from "./beat";
+import { Feed, STALE_AFTER } from "./feed.svelte";
 
 class FakeDocument extends EventTarget {
   hidden = false;
@@ -30,6 +31,14 @@ let page: FakeDocument;
 let answers: Answers;
 let pausing: { paused: boolean };
 let feed: Feed<number>;
+/** What a test opened and did not close itself: the beat outlives the test as long as anybody hears it. */
+let closing: (() => void)[] = [];
+
+function open(one = feed): () => void {
+  const close = one.open();
+  closing.push(close);
+  return close;
+}
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -40,13 +49,15 @@ beforeEach(() => {
   feed = new Feed(pausing, answers.ask);
 });
 afterEach(() => {
+  for (const close of closing) close();
+  closing = [];
   vi.useRealTimers();
   vi.unstubAllGlobals();
 });
 
 describe("a feed", () => {
   it("asks when it is opened, and then four times a second", async () => {
-    feed.open();
+    open();
     expect(answers.asked).toBe(1);
     await answers.answer(1);
     expect(feed.data).toBe(1);
@@ -57,7 +68,7 @@ describe("a feed", () => {
   });
 
   it("has one request on the way at most, however late the answer is", async () => {
-    feed.open();
+    open();
     await vi.advanceTimersByTimeAsync(20 * PERIOD);
     feed.refresh();
     feed.refresh();
@@ -69,8 +80,8 @@ describe("a feed", () => {
   });
 
   it("stops when it is closed by all that opened it", async () => {
-    const close = feed.open();
-    const alsoClose = feed.open();
+    const close = open();
+    const alsoClose = open();
     expect(answers.asked).toBe(1);
     await answers.answer(1);
     close();
@@ -85,7 +96,7 @@ describe("a feed", () => {
   });
 
   it("stands still while the window is hidden, and asks as soon as it is back", async () => {
-    feed.open();
+    open();
     await answers.answer(1);
     page.hidden = true;
     await vi.advanceTimersByTimeAsync(40 * PERIOD);
@@ -97,7 +108,7 @@ describe("a feed", () => {
   });
 
   it("stands still while paused, but answers what the user asks for", async () => {
-    feed.open();
+    open();
     await answers.answer(1);
     pausing.paused = true;
     await vi.advanceTimersByTimeAsync(40 * PERIOD);
@@ -111,18 +122,44 @@ describe("a feed", () => {
 
   it("opened while paused, shows what it had, and asks only if that is nothing", async () => {
     pausing.paused = true;
-    const close = feed.open();
+    const close = open();
     expect(answers.asked).toBe(1);
     await answers.answer(1);
     close();
-    feed.open();
+    open();
     await vi.advanceTimersByTimeAsync(4 * PERIOD);
     expect(answers.asked).toBe(1);
     expect(feed.data).toBe(1);
   });
 
+  it("asks together with all others, whenever each was opened", async () => {
+    const other = new Answers();
+    open();
+    await answers.answer(1);
+    await vi.advanceTimersByTimeAsync(PERIOD * 0.6);
+    open(new Feed(pausing, other.ask));
+    await other.answer(1);
+    expect([answers.asked, other.asked]).toEqual([1, 1]);
+    await vi.advanceTimersByTimeAsync(PERIOD * 0.4);
+    expect([answers.asked, other.asked]).toEqual([2, 2]);
+  });
+
+  it("with a longer period asks on every so many beats, or as soon as it can after one that it missed", async () => {
+    const seldom = new Answers();
+    const slow = new Feed(pausing, seldom.ask, 4 * PERIOD);
+    open(slow);
+    await seldom.answer(1);
+    await vi.advanceTimersByTimeAsync(4 * PERIOD);
+    expect(seldom.asked).toBe(2);
+    await vi.advanceTimersByTimeAsync(5 * PERIOD);
+    expect([seldom.asked, slow.stale]).toEqual([2, false]);
+    await seldom.answer(2);
+    await vi.advanceTimersByTimeAsync(PERIOD);
+    expect(seldom.asked).toBe(3);
+  });
+
   it("is stale once the last answer is older than two seconds, until the next one", async () => {
-    feed.open();
+    open();
     await answers.answer(1);
     await vi.advanceTimersByTimeAsync(STALE_AFTER - 100);
     expect(feed.stale).toBe(false);
@@ -133,7 +170,7 @@ describe("a feed", () => {
   });
 
   it("keeps its data when a request fails, says why, and goes on", async () => {
-    feed.open();
+    open();
     await answers.answer(1);
     await vi.advanceTimersByTimeAsync(PERIOD);
     await answers.fail({ what: "It broke", why: "because", action: "wait" });
@@ -146,7 +183,7 @@ describe("a feed", () => {
   });
 
   it("puts what is no fault into the words of one", async () => {
-    feed.open();
+    open();
     await answers.fail("command vitals not found");
     expect(feed.fault).toEqual({
       what: "The window could not reach the broker",
@@ -156,7 +193,7 @@ describe("a feed", () => {
   });
 
   it("forgets on reset, and drops the answer to the old question", async () => {
-    feed.open();
+    open();
     await answers.answer(1);
     await vi.advanceTimersByTimeAsync(PERIOD);
     feed.reset();

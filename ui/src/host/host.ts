@@ -70,10 +70,11 @@ import type { TopicMessages } from "./types/TopicMessages";
 import type { TopicMessagesQuery } from "./types/TopicMessagesQuery";
 import type { TopicQuery } from "./types/TopicQuery";
 import type { TopicRows } from "./types/TopicRows";
+import type { Traffic } from "./types/Traffic";
 import type { TrafficRange } from "./types/TrafficRange";
 import type { Vitals } from "./types/Vitals";
 
-/** Command names are these in snake_case; arguments go by the names below. */
+/** Command names are these in snake_case; arguments go by the names below. What feeds ask for goes by way of `looks`. */
 export interface Host {
   status(): Promise<Status>;
   /** Tries to start the broker again after it failed. */
@@ -95,7 +96,8 @@ export interface Host {
   setPreferences(preferences: Preferences): Promise<void>;
 
   vitals(): Promise<Vitals>;
-  overview(range: TrafficRange): Promise<Overview>;
+  overview(): Promise<Overview>;
+  traffic(range: TrafficRange): Promise<Traffic>;
   find(text: string): Promise<Found>;
 
   topicRows(query: TopicQuery): Promise<TopicRows>;

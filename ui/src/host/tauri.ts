@@ -3,6 +3,8 @@
 import { invoke } from "@tauri-apps/api/core";
 import { asFault } from "./fault";
 import type { Host } from "./host";
+import type { Fault } from "./types/Fault";
+import type { Look } from "./types/Look";
 
 /** Tauri itself rejects with a string, such as for a command that does not exist; ours reject with a `Fault`. */
 async function call<T>(command: string, args?: Record<string, unknown>): Promise<T> {
@@ -13,8 +15,35 @@ async function call<T>(command: string, args?: Record<string, unknown>): Promise
   }
 }
 
+/** As Rust writes a result. */
+type Result = { Ok: unknown } | { Err: Fault };
+let asked: { look: Look; resolve: (answer: never) => void; reject: (why: unknown) => void }[] = [];
+
+/** What feeds ask for: all that is asked for at this moment goes in one message, and is answered at one moment. */
+function see<T>(look: Look): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (asked.length === 0) queueMicrotask(() => void askAll());
+    asked.push({ look, resolve, reject });
+  });
+}
+
+async function askAll(): Promise<void> {
+  const all = asked;
+  asked = [];
+  try {
+    const results = await call<Result[]>("looks", { looks: all.map(({ look }) => look) });
+    all.forEach(({ resolve, reject }, i) => {
+      const result = results[i]!;
+      if ("Ok" in result) resolve(result.Ok as never);
+      else reject(result.Err);
+    });
+  } catch (error) {
+    for (const { reject } of all) reject(error);
+  }
+}
+
 export const tauri: Host = {
-  status: () => call("status"),
+  status: () => see({ look: "status" }),
   retryStart: () => call("retry_start"),
   setAccess: (access) => call("set_access", { access }),
   setWayIn: (kind, open) => call("set_way_in", { kind, open }),
@@ -27,15 +56,16 @@ export const tauri: Host = {
   preferences: () => call("preferences"),
   setPreferences: (preferences) => call("set_preferences", { preferences }),
 
-  vitals: () => call("vitals"),
-  overview: (range) => call("overview", { range }),
+  vitals: () => see({ look: "vitals" }),
+  overview: () => see({ look: "overview" }),
+  traffic: (range) => see({ look: "traffic", range }),
   find: (text) => call("find", { text }),
 
-  topicRows: (query) => call("topic_rows", { query }),
+  topicRows: (query) => see({ look: "topic_rows", query }),
   topicMessages: (query) => call("topic_messages", { query }),
   message: (id) => call("message", { id }),
 
-  clientRows: (query) => call("client_rows", { query }),
+  clientRows: (query) => see({ look: "client_rows", query }),
   clientDetail: (client) => call("client_detail", { client }),
   disconnectClient: (client) => call("disconnect_client", { client }),
   queueRows: (client, first, count) => call("queue_rows", { client, first, count }),
@@ -84,7 +114,7 @@ export const tauri: Host = {
   liftBan: (number) => call("lift_ban", { number }),
   denialRows: (query) => call("denial_rows", { query }),
 
-  logRows: (query) => call("log_rows", { query }),
+  logRows: (query) => see({ look: "log_rows", query }),
   setLogLevel: (level) => call("set_log_level", { level }),
   openDataDirectory: () => call("open_data_directory"),
 
@@ -101,7 +131,7 @@ export const tauri: Host = {
   restoreRetained: (message, over) => call("restore_retained", { message, over }),
   restoreCleared: (past, selection, since) => call("restore_cleared", { past, selection, since }),
 
-  publisher: (after) => call("publisher", { after }),
+  publisher: (after) => see({ look: "publisher", after }),
   publisherConnect: (options) => call("publisher_connect", { options }),
   publisherDisconnect: () => call("publisher_disconnect"),
   publisherSubscribe: (subscription) => call("publisher_subscribe", { subscription }),

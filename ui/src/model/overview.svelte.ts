@@ -2,6 +2,7 @@
 
 import { Feed } from "../host/feed.svelte";
 import type { Overview as Answer } from "../host/types/Overview";
+import type { Traffic } from "../host/types/Traffic";
 import type { TrafficRange } from "../host/types/TrafficRange";
 import { hourMinute, timeToSecond } from "../lib/format";
 import type { App } from "./app.svelte";
@@ -14,20 +15,25 @@ export const ranges: readonly { value: TrafficRange; label: string; title: strin
   { value: "one_day", label: "24 h", title: "The last 24 hours", span: 86_400_000 },
 ];
 
+/** The charts have a new point a second at the most. */
+const TRAFFIC_PERIOD = 1000;
+
 export class Overview {
   range = $state<TrafficRange>("ten_minutes");
   readonly feed: Feed<Answer>;
+  readonly traffic: Feed<Traffic>;
   #dismissed = $state.raw<ReadonlySet<string>>(new Set());
   #app: App;
 
   constructor(app: App) {
     this.#app = app;
-    this.feed = new Feed(app, () => app.host.overview(this.range));
+    this.feed = new Feed(app, () => app.host.overview());
+    this.traffic = new Feed(app, () => app.host.traffic(this.range), TRAFFIC_PERIOD);
   }
 
   pickRange = (range: TrafficRange): void => {
     this.range = range;
-    this.feed.refresh();
+    this.traffic.refresh();
   };
 
   /** How times are written below the chart. */

@@ -1,7 +1,6 @@
 // Numbers of the whole broker, and the traffic of a day.
 
 import type { Host } from "../host";
-import type { Traffic } from "../types/Traffic";
 import type { TrafficRange } from "../types/TrafficRange";
 import { events } from "./events";
 import type { FakeHistory } from "./history";
@@ -22,7 +21,7 @@ export function overviewCommands(
   history: FakeHistory,
   publisher: FakePublisher,
   options: URLSearchParams,
-): Pick<Host, "vitals" | "overview"> {
+): Pick<Host, "vitals" | "overview" | "traffic"> {
   const { empty } = world;
   const paused = options.get("journal") === "paused" ? "The disk is full" : null;
 
@@ -37,7 +36,7 @@ export function overviewCommands(
     };
   }
 
-  function traffic(points: number, step: number): Traffic {
+  function columns(points: number, step: number) {
     const last = Math.floor(world.now() / step) * step;
     const at = Array.from({ length: points }, (_, i) => last - (points - 1 - i) * step);
     const flows = at.map(flow);
@@ -45,8 +44,7 @@ export function overviewCommands(
       at,
       messages_in: flows.map(({ messagesIn }) => messagesIn),
       messages_out: flows.map(({ messagesOut }) => messagesOut),
-      bytes_in: flows.map(({ messagesIn }) => messagesIn * 104),
-      bytes_out: flows.map(({ messagesOut }) => messagesOut * 106),
+      bytes: flows.map(({ messagesIn, messagesOut }) => messagesIn * 104 + messagesOut * 106),
       clients: at.map((moment) => (empty ? 0 : Math.round(126 + 3 * wave(6, moment / 20_000)))),
       dropped: at.map(() => 0),
     };
@@ -81,12 +79,15 @@ export function overviewCommands(
       };
     },
 
-    async overview(range) {
+    async traffic(range) {
+      const { at, messages_in, messages_out } = columns(...STEPS[range]);
+      return { at, messages_in, messages_out, recent: columns(60, 1000) };
+    },
+
+    async overview() {
       const window = publisher.options.client_id;
       const senders = world.clients.filter(({ name, rateIn }) => name !== window && rateIn > 0);
       return {
-        traffic: traffic(...STEPS[range]),
-        recent: traffic(60, 1000),
         joined_5_min: empty ? 0 : 4,
         left_5_min: empty ? 0 : 1,
         peak_in: empty ? 0 : 14_902,
