@@ -127,7 +127,9 @@ export class HeldRows<Row, Answer extends Rows<Row>> {
     const acts = this.#acts;
     const answer = await this.#ask(this.#first, this.#count);
     const old = this.feed.data;
-    if (!this.#held || acts !== this.#accepted || old === undefined || this.#sameOrder(old, answer)) {
+    // Where there is no row, none can move.
+    const isFree = !this.#held || old === undefined || old.total === 0;
+    if (isFree || acts !== this.#accepted || this.#sameOrder(old, answer)) {
       this.#accepted = acts;
       this.moved = false;
       if (this.left.size > 0) this.left = new Set();

@@ -130,3 +130,12 @@ test("it asks for the rows in sight and some around them", async () => {
   await settle();
   expect(asked[0]).toEqual([60, 100]);
 });
+
+test("a held table without a row shows the first that comes", async () => {
+  names = [];
+  await settle();
+  table.hold(true);
+  names = ["a"];
+  await settle();
+  expect([shown(), table.moved]).toEqual([["a"], false]);
+});
