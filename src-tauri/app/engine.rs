@@ -131,6 +131,7 @@ impl Running {
                     way: way_in(listener.kind),
                     address: listener.address.to_string(),
                     port: listener.address.port(),
+                    path: listener.path,
                     clients: count(listener.clients),
                     fault: listener.fault,
                 })

@@ -115,6 +115,7 @@ fn build(engine: &Arc<Engine>, is_default: bool) -> Result<App, String> {
             keeping::keeping_forecast,
             keeping::set_keeping,
             listeners::listener_rows,
+            listeners::set_port,
             listeners::add_listener,
             listeners::change_listener,
             listeners::remove_listener,

@@ -78,6 +78,27 @@ export const tests = {
     await until("it is gone", async () => (await item("9001").count()) === 0);
   },
 
+  "the port of plain MQTT is changed, unless it is taken or the command line says it": async (open) => {
+    const page = await security(open);
+    const pane = page.pane("The way in");
+    await pane.getByRole("button", { name: "MQTT on port 1883" }).first().click();
+    await page.getByRole("menuitem", { name: "Change the port…" }).click();
+    await page.dialog.getByText("connections go on, and need the new port to come back").waitFor();
+    const port = page.dialog.getByRole("textbox", { name: "Port", exact: true });
+    assert.equal(await port.inputValue(), "1883");
+    await port.fill("8883");
+    await page.dialog.getByRole("button", { name: "Change the port" }).click();
+    await page.dialog.getByText(/uses port 8883/).waitFor();
+    await port.fill("1884");
+    await page.dialog.getByRole("button", { name: "Change the port" }).click();
+    await page.dialog.waitFor({ state: "detached" });
+    await pane.getByRole("button", { name: "MQTT on port 1884" }).waitFor();
+
+    const fixed = await security(open, undefined, "fixedport=1");
+    await fixed.pane("The way in").getByText("From the command line").waitFor();
+    assert.equal(await fixed.getByRole("button", { name: "MQTT on port 1883" }).count(), 1, "only that of a table");
+  },
+
   "an account is made with a password that is shown this once": async (open) => {
     const page = await security(open, "Accounts");
     await page.getByRole("button", { name: "New account" }).click();

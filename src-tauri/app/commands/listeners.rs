@@ -8,7 +8,25 @@ use crate::wire::{Fault, ListenerDraft, ListenerRow};
 
 #[tauri::command]
 pub(crate) async fn listener_rows(engine: Host<'_>) -> Result<Vec<ListenerRow>, Fault> {
-    look(&engine, |running| Ok(listeners::rows(&running.server.settings(), running.server.listeners()))).await
+    look(&engine, |running| {
+        let server = &running.server;
+        Ok(listeners::rows(&server.settings(), server.has_fixed_port(), server.listeners()))
+    })
+    .await
+}
+
+/// Moves the main listener to another port, where it was at the one that the window has.
+#[tauri::command]
+pub(crate) async fn set_port(engine: Host<'_>, was: u16, port: u16) -> Result<(), Fault> {
+    const WHAT: &str = "The port was not changed";
+    let running = engine.running()?;
+    if port == 0 {
+        return Err(Fault::new(WHAT, "There is no port 0", "Write a whole number from 1 to 65535"));
+    }
+    if running.server.settings().port != Some(was) {
+        return Err(meanwhile(WHAT));
+    }
+    running.server.set_port(port).await.map_err(|error| unchanged(WHAT, &error))
 }
 
 #[tauri::command]
@@ -48,7 +66,11 @@ fn same(what: &str, server: &Server, place: u32, was: &ListenerDraft) -> Result<
     if server.settings().listeners.get(place).is_some_and(is_it) {
         return Ok(place);
     }
-    Err(Fault::new(what, "The listeners in the settings have changed meanwhile", "Look at them, and try again"))
+    Err(meanwhile(what))
+}
+
+fn meanwhile(what: &str) -> Fault {
+    Fault::new(what, "The listeners in the settings have changed meanwhile", "Look at them, and try again")
 }
 
 fn unchanged(what: &str, error: &StartError) -> Fault {

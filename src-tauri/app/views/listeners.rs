@@ -9,7 +9,8 @@ use super::count;
 use crate::wire::{self, Fault, ListenerDraft, ListenerFrom, ListenerKind, ListenerRow, ListenerSocket};
 
 /// Every listener with its sockets, in the order of the settings.
-pub fn rows(settings: &Settings, states: Vec<ListenerState>) -> Vec<ListenerRow> {
+/// `fixed`: the command line says the main port.
+pub fn rows(settings: &Settings, fixed: bool, states: Vec<ListenerState>) -> Vec<ListenerRow> {
     let mut rows: Vec<(ListenerSource, ListenerRow)> = Vec::new();
     for ListenerState { source, kind, address, clients, fault, .. } in states {
         let socket = ListenerSocket { address: address.to_string(), fault };
@@ -23,7 +24,7 @@ pub fn rows(settings: &Settings, states: Vec<ListenerState>) -> Vec<ListenerRow>
                 source,
                 ListenerRow {
                     kind: kind_of(kind),
-                    source: from(source, settings),
+                    source: from(source, settings, fixed),
                     clients: count(clients),
                     sockets: vec![socket],
                 },
@@ -53,9 +54,9 @@ pub fn open_ports(settings: &Settings, states: &[ListenerState]) -> Vec<u16> {
     ports
 }
 
-fn from(source: ListenerSource, settings: &Settings) -> ListenerFrom {
+fn from(source: ListenerSource, settings: &Settings, fixed: bool) -> ListenerFrom {
     match source {
-        ListenerSource::Port => ListenerFrom::Port,
+        ListenerSource::Port => ListenerFrom::Port { port: settings.port.unwrap_or_default(), fixed },
         ListenerSource::CommandLine => ListenerFrom::CommandLine,
         ListenerSource::Table(place) => match settings.listeners.get(place) {
             Some(listener) => ListenerFrom::Table { place: count(place), written: draft(&ListenerEdit::of(listener)) },
@@ -185,6 +186,7 @@ mod tests {
             kind: Scheme::Tcp,
             address: address.parse().unwrap(),
             url: String::new(),
+            path: None,
             clients: 0,
             fault: fault.map(str::to_owned),
         };
@@ -218,11 +220,13 @@ mod tests {
             kind: if source == ListenerSource::Table(0) { Scheme::WebSocket } else { Scheme::Tcp },
             address: address.parse().unwrap(),
             url: String::new(),
+            path: None,
             clients,
             fault: fault.map(str::to_owned),
         };
         let rows = rows(
             &settings,
+            false,
             vec![
                 state(ListenerSource::Port, "0.0.0.0:1883", 2, None),
                 state(ListenerSource::Port, "[::]:1883", 1, None),
@@ -233,6 +237,7 @@ mod tests {
         );
         let seen: Vec<_> = rows.iter().map(|row| (row.clients, row.sockets.len())).collect();
         assert_eq!(seen, [(3, 2), (4, 1), (0, 1), (0, 1)]);
+        assert_eq!(rows[0].source, ListenerFrom::Port { port: 1883, fixed: false });
         let ListenerFrom::Table { place: 0, written } = &rows[1].source else { panic!("{rows:?}") };
         assert_eq!((written.kind, written.port, &written.address), (ListenerKind::WebSocket, 9001, &None));
     }

@@ -39,7 +39,11 @@ pub struct ListenerSocket {
 #[serde(tag = "from", rename_all = "snake_case")]
 pub enum ListenerFrom {
     /// `port` in the settings.
-    Port,
+    Port {
+        port: u16,
+        /// The command line says it, so it can't be changed while Nightjar runs.
+        fixed: bool,
+    },
     CommandLine,
     /// A `[[listener]]` of the settings: which one, and what it says.
     Table {

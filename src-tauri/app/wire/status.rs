@@ -73,6 +73,8 @@ pub struct Listener {
     /// `127.0.0.1:1883`.
     pub address: String,
     pub port: u16,
+    /// What a WebSocket's request asks for, such as "/mqtt".
+    pub path: Option<String>,
     pub clients: u32,
     /// Why it does not listen, where it does not.
     pub fault: Option<String>,

@@ -67,14 +67,21 @@ impl Scheme {
     /// An address as a client would write it, such as `wss://192.0.2.1:8084/mqtt`; `path` is that of a WebSocket, where it
     /// is another.
     pub fn url(self, address: SocketAddr, path: Option<&str>) -> String {
-        let web_path = path.unwrap_or(web_socket::PATH);
-        let (scheme, path) = match self {
-            Self::Tcp => ("mqtt", ""),
-            Self::Tls => ("mqtts", ""),
-            Self::WebSocket => ("ws", web_path),
-            Self::WebSocketTls => ("wss", web_path),
+        let scheme = match self {
+            Self::Tcp => "mqtt",
+            Self::Tls => "mqtts",
+            Self::WebSocket => "ws",
+            Self::WebSocketTls => "wss",
         };
-        format!("{scheme}://{address}{path}")
+        format!("{scheme}://{address}{}", self.path(path).unwrap_or_default())
+    }
+
+    /// What a WebSocket's request should ask for, where this is one; `path` as for [`Self::url`].
+    pub fn path(self, path: Option<&str>) -> Option<&str> {
+        match self {
+            Self::Tcp | Self::Tls => None,
+            Self::WebSocket | Self::WebSocketTls => Some(path.unwrap_or(web_socket::PATH)),
+        }
     }
 }
 

@@ -36,6 +36,8 @@ pub struct ListenerState {
     pub address: SocketAddr,
     /// The same as a client would write it.
     pub url: String,
+    /// What a WebSocket's request should ask for, where it is one.
+    pub path: Option<String>,
     /// Clients that came through it and are connected.
     pub clients: usize,
     /// Why it does not listen; it is tried again every two seconds.
@@ -228,7 +230,8 @@ impl Listeners {
             let settings = &entry.wanted.settings;
             let (source, kind) = (entry.wanted.source, settings.kind);
             let url = kind.url(address, settings.path.as_deref());
-            Some(ListenerState { source, kind, address, url, clients, fault })
+            let path = kind.path(settings.path.as_deref()).map(str::to_owned);
+            Some(ListenerState { source, kind, address, url, path, clients, fault })
         };
         entries.iter().flat_map(|entry| entry.sockets.iter().filter_map(|socket| state(entry, socket))).collect()
     }

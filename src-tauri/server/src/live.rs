@@ -129,6 +129,25 @@ impl Live {
         remembered
     }
 
+    pub(crate) async fn set_port(&self, port: u16) -> Result<(), StartError> {
+        let _one_at_a_time = self.changing.lock().await;
+        if self.overrides.port.is_some() {
+            let problem = "the command line says --port, which comes before the settings: start Nightjar without it";
+            return Err(SettingsError::Refused { problem: problem.to_owned() }.into());
+        }
+        let before = self.settings();
+        let wanted = Settings { port: Some(port), ..(*before).clone() };
+        self.put(wanted, |failure| failure.source == ListenerSource::Port).await?;
+        let file = self.file.clone();
+        let written = blocking(move || Settings::remember_port(&file, port)).await;
+        if let Err(error) = written {
+            // What is not remembered is not in effect either.
+            self.put((*before).clone(), |_| false).await?;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
     pub(crate) async fn add_listener(&self, wanted: ListenerEdit) -> Result<(), StartError> {
         let place = self.settings().listeners.len();
         let meant = wanted.clone();

@@ -152,6 +152,19 @@ impl Server {
         self.live.listeners.states()
     }
 
+    /// Whether the command line says which port plain TCP has: the settings can't change it then.
+    pub fn has_fixed_port(&self) -> bool {
+        self.live.overrides.port.is_some()
+    }
+
+    /// Moves the listener of `port` in the settings to another port, and remembers it. Its connections go on.
+    ///
+    /// # Errors
+    /// As [`Self::add_listener`]; also where the command line says which port it is.
+    pub async fn set_port(&self, port: u16) -> Result<(), StartError> {
+        self.live.set_port(port).await
+    }
+
     /// Opens another listener, and remembers it as the last `[[listener]]` of the settings file.
     ///
     /// # Errors

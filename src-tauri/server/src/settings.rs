@@ -143,6 +143,21 @@ impl Settings {
         )
     }
 
+    /// Remembers which port plain TCP has.
+    ///
+    /// # Errors
+    /// As [`Self::remember_access`].
+    pub(crate) fn remember_port(file: &SettingsFile, port: u16) -> Result<(), SettingsError> {
+        file.change(
+            |document, before| {
+                if before.port != Some(port) {
+                    set(document.as_table_mut(), "port", i64::from(port));
+                }
+            },
+            |after| after.port == Some(port),
+        )
+    }
+
     /// Remembers what the user set about the window.
     ///
     /// # Errors

@@ -125,6 +125,49 @@ async fn a_port_in_use_does_not_keep_the_others_and_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_port_of_plain_tcp_is_changed_while_clients_stay() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("nightjar.toml");
+    let (first, second) = (free_port(), free_port());
+    fs::write(&file, format!("# mine\nport = {first} # plain\n")).unwrap();
+    let overrides = Overrides { no_discovery: true, ..Overrides::default() };
+    let options = StartOptions { overrides, ..StartOptions::of(directory.path()).unwrap() };
+    let server = Server::start(options).await.unwrap();
+    let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    let mut client = joined(at(first), "a");
+
+    server.set_port(second).await.unwrap();
+    assert_eq!(server.settings().port, Some(second));
+    assert_eq!(fs::read_to_string(&file).unwrap(), format!("# mine\nport = {second} # plain\n"));
+    assert!(TcpStream::connect(at(first)).is_err());
+    let newcomer = joined(at(second), "b");
+    client.write_all(b"\xC0\x00").unwrap();
+    let mut answer = [0; 2];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"\xD0\x00", "who is connected stays, and is answered");
+
+    // A port in use: everything is as it was.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = server.set_port(taken.local_addr().unwrap().port()).await;
+    assert!(matches!(refused, Err(StartError::Listen { .. })), "{refused:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), format!("# mine\nport = {second} # plain\n"));
+    assert_eq!(server.settings().port, Some(second));
+    drop((joined(at(second), "c"), newcomer));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_of_the_command_line_is_not_changed() {
+    let directory = TempDir::new().unwrap();
+    let server = server(directory.path(), "# mine\n").await;
+    assert!(server.has_fixed_port());
+    let Err(refused) = server.set_port(free_port()).await else { panic!("it was changed") };
+    assert!(refused.to_string().contains("--port"), "{refused}");
+    assert_eq!(fs::read_to_string(directory.path().join("nightjar.toml")).unwrap(), "# mine\n");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_window_adds_changes_and_removes_a_listener() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("nightjar.toml");

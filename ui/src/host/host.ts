@@ -162,6 +162,8 @@ export interface Host {
   ownCertificate(): Promise<CertificateInfo | null>;
   /** All listeners, in the order of the settings. */
   listenerRows(): Promise<ListenerRow[]>;
+  /** Moves the listener of plain MQTT. `was`: as the row has it; it rejects where the settings say something else by now. */
+  setPort(was: number, port: number): Promise<void>;
   /** It is open and remembered where this resolves. */
   addListener(listener: ListenerDraft): Promise<void>;
   /** `was`: as the row has it; it rejects where the settings say something else by now. */

@@ -94,6 +94,7 @@ export const tauri: Host = {
 
   ownCertificate: () => call("own_certificate"),
   listenerRows: () => call("listener_rows"),
+  setPort: (was, port) => call("set_port", { was, port }),
   addListener: (listener) => call("add_listener", { listener }),
   changeListener: (place, was, listener) => call("change_listener", { place, was, listener }),
   removeListener: (place, was) => call("remove_listener", { place, was }),

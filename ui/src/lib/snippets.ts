@@ -12,7 +12,7 @@ export interface Reach {
   port: number;
   /** The port is one of TLS. */
   tls?: boolean;
-  /** `ws://…/mqtt` or `wss://…/mqtt`, where the broker listens for WebSocket. */
+  /** `ws://…` or `wss://…` with the path, where the broker listens for WebSocket. */
   webSocket?: string | undefined;
   /** Where a device has to log in. */
   login?: { name: string; password: string } | undefined;

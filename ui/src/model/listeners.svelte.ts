@@ -29,10 +29,17 @@ export interface Written {
   clients: number;
 }
 
+/** The one of `port` in the settings, of which nothing else can be set. */
+export interface Main {
+  port: number;
+  clients: number;
+}
+
 /** A listener that is being opened or changed. */
 export class ListenerDraft {
-  /** Absent for a new one. */
+  /** Absent for a new one, and for the main one. */
   readonly of: Written | undefined;
+  readonly main: Main | undefined;
   kind = $state<ListenerKind>("tls");
   /** Empty: all of this computer's, or those that only this computer reaches. */
   address = $state("");
@@ -47,12 +54,18 @@ export class ListenerDraft {
   tried = $state(false);
   fault = $state.raw<Fault | undefined>(undefined);
 
-  constructor(of?: Written) {
-    this.of = of;
+  constructor(of?: Written | Main) {
     if (!of) {
       this.port = String(USUAL[this.kind]);
       return;
     }
+    if ("port" in of) {
+      this.main = of;
+      this.kind = "tcp";
+      this.port = String(of.port);
+      return;
+    }
+    this.of = of;
     const { kind, address, port, access, certificate, key } = of.written;
     this.kind = kind;
     this.address = address ?? "";
@@ -116,7 +129,7 @@ export class Listeners {
     this.draft = new ListenerDraft();
   }
 
-  edit(row: Written): void {
+  edit(row: Written | Main): void {
     this.fault = undefined;
     this.draft = new ListenerDraft(row);
   }
@@ -130,9 +143,10 @@ export class Listeners {
     draft.fault = undefined;
     try {
       const { host, toasts } = this.#app;
-      const { of, wanted } = draft;
+      const { of, main, wanted } = draft;
       if (!(await this.#agrees(of, wanted))) return;
-      if (of) await host.changeListener(of.place, of.written, wanted);
+      if (main) await host.setPort(main.port, wanted.port);
+      else if (of) await host.changeListener(of.place, of.written, wanted);
       else await host.addListener(wanted);
       this.draft = undefined;
       toasts.say(`${kindsInWords[wanted.kind]} is open on port ${wanted.port}`);

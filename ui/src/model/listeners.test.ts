@@ -6,7 +6,7 @@ import { ListenerDraft, Listeners, type Written } from "./listeners.svelte";
 import { hostOf, stage } from "./testing";
 
 const written: Wanted = { kind: "tls", address: null, port: 8883, access: null, certificate: null, key: null };
-const main: ListenerRow = { kind: "tcp", source: { from: "port" }, clients: 2, sockets: [] };
+const main: ListenerRow = { kind: "tcp", source: { from: "port", port: 1883, fixed: false }, clients: 2, sockets: [] };
 
 let rows: ListenerRow[];
 let calls: unknown[][];
@@ -33,6 +33,10 @@ beforeEach(() => {
         calls.push(["add", listener]);
       },
       changeListener: async (...change) => void calls.push(["change", ...change]),
+      setPort: async (was, port) => {
+        if (port === taken) throw { what: "The port was not changed", why: "taken", action: "" };
+        calls.push(["port", was, port]);
+      },
       removeListener: async (...which) => void calls.push(["remove", ...which]),
     }),
     dialogs: {
@@ -54,6 +58,24 @@ test("the port follows the kind until it is another than the usual one", () => {
   draft.port = "9001";
   draft.setKind("tcp");
   expect(draft.port).toBe("9001");
+});
+
+test("of the main listener only the port is set, and a port that is taken is said where it was written", async () => {
+  const listeners = new Listeners(app);
+  taken = 1884;
+  listeners.edit({ port: 1883, clients: 2 });
+  const { draft } = listeners;
+  expect([draft?.port, draft?.kind]).toEqual(["1883", "tcp"]);
+  draft!.port = "1884";
+  await listeners.save();
+  expect([listeners.draft, draft?.fault?.why]).toEqual([draft, "taken"]);
+  draft!.port = "0";
+  await listeners.save();
+  expect(calls).toEqual([]);
+  draft!.port = "1885";
+  await listeners.save();
+  expect(calls).toEqual([["port", 1883, 1885]]);
+  expect(listeners.draft).toBeUndefined();
 });
 
 test("what is wrong is said, and not sent", async () => {

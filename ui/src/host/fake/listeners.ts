@@ -1,4 +1,4 @@
-// Listeners, made up: those that nightjar.toml adds can be changed. Port 1883 is taken, as it is wherever there is one already.
+// Listeners, made up. A port that one of them has is taken for the others.
 
 import type { Host } from "../host";
 import type { ListenerDraft } from "../types/ListenerDraft";
@@ -6,7 +6,7 @@ import type { ListenerRow } from "../types/ListenerRow";
 import { fault } from "./fault";
 import type { World } from "./world";
 
-type Commands = Pick<Host, "listenerRows" | "addListener" | "changeListener" | "removeListener">;
+type Commands = Pick<Host, "listenerRows" | "setPort" | "addListener" | "changeListener" | "removeListener">;
 
 export function listenerCommands(world: World, options: URLSearchParams): Commands {
   const tables: { draft: ListenerDraft; clients: number; fault: string | null }[] = [];
@@ -26,13 +26,14 @@ export function listenerCommands(world: World, options: URLSearchParams): Comman
     return hosts.map((host) => ({ address: `${host}:${port}`, fault }));
   };
 
-  const check = (what: string, draft: ListenerDraft, at?: number) => {
-    const isTaken = ({ port }: ListenerDraft, i: number) => i !== at && port === draft.port;
-    if (draft.port === 1883 || tables.some((table, i) => isTaken(table.draft, i)))
+  let main = 1883;
+  /** `at`: the place of the listener itself, "main" for that of plain MQTT. */
+  const check = (what: string, port: number, at?: number | "main") => {
+    if ((at !== "main" && port === main) || tables.some((table, i) => i !== at && table.draft.port === port))
       throw fault(
         what,
-        `Another program, perhaps another MQTT broker, uses port ${draft.port}`,
-        `Stop that program, or choose another port than ${draft.port}`,
+        `Another program, perhaps another MQTT broker, uses port ${port}`,
+        `Stop that program, or choose another port than ${port}`,
       );
   };
 
@@ -44,18 +45,24 @@ export function listenerCommands(world: World, options: URLSearchParams): Comman
         clients,
         sockets: sockets(draft, fault),
       }));
-      const main = of("tcp", 1883);
-      return [
-        { kind: "tcp", source: { from: "port" }, clients: world.connected, sockets: sockets(main, null) },
-        ...rows,
-      ];
+      const first: ListenerRow = {
+        kind: "tcp",
+        source: { from: "port", port: main, fixed: options.has("fixedport") },
+        clients: world.connected,
+        sockets: sockets(of("tcp", main), null),
+      };
+      return [first, ...rows];
+    },
+    async setPort(_, port) {
+      check("The port was not changed", port, "main");
+      main = port;
     },
     async addListener(listener) {
-      check("The listener was not opened", listener);
+      check("The listener was not opened", listener.port);
       tables.push({ draft: listener, clients: 0, fault: null });
     },
     async changeListener(place, _, listener) {
-      check("The listener was not changed", listener, place);
+      check("The listener was not changed", listener.port, place);
       tables[place] = { draft: listener, clients: tables[place]?.clients ?? 0, fault: null };
     },
     async removeListener(place) {

@@ -14,10 +14,10 @@ import type { World } from "./world";
 const VERSION = "0.1.0";
 export const UPTIME_BEFORE = 3 * 86_400 + 4 * 3600;
 
-const WAYS: Record<WayIn, { name: string; port: number }> = {
-  tls: { name: "TLS", port: 8883 },
-  web_socket: { name: "WebSocket", port: 8083 },
-  web_socket_tls: { name: "WebSocket over TLS", port: 8084 },
+const WAYS: Record<WayIn, { name: string; port: number; path: string | null }> = {
+  tls: { name: "TLS", port: 8883, path: null },
+  web_socket: { name: "WebSocket", port: 8083, path: "/mqtt" },
+  web_socket_tls: { name: "WebSocket over TLS", port: 8084, path: "/mqtt" },
 };
 
 type Commands = Pick<Host, "status" | "retryStart" | "setAccess" | "setWayIn" | "preferences" | "setPreferences">;
@@ -57,6 +57,7 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
           way: null,
           address: `${every}:1883`,
           port: 1883,
+          path: null,
           clients: world.connected,
           fault: null,
         },
@@ -80,13 +81,22 @@ export function statusCommands(world: World, options: URLSearchParams): Commands
   /** Those that nightjar.toml adds. */
   function otherListeners(): Listener[] {
     return [
-      { name: "MQTT over TLS", way: "tls", address: "0.0.0.0:8883", port: 8883, clients: 4, fault: null },
-      { name: "WebSocket", way: "web_socket", address: "0.0.0.0:9001", port: 9001, clients: 1, fault: null },
+      { name: "MQTT over TLS", way: "tls", address: "0.0.0.0:8883", port: 8883, path: null, clients: 4, fault: null },
+      {
+        name: "WebSocket",
+        way: "web_socket",
+        address: "0.0.0.0:9001",
+        port: 9001,
+        path: "/desk",
+        clients: 1,
+        fault: null,
+      },
       {
         name: "MQTT",
         way: null,
         address: "10.8.0.3:1883",
         port: 1883,
+        path: null,
         clients: 0,
         fault: "another program uses port 1883",
       },

@@ -16,7 +16,11 @@ way: WayIn | null,
 /**
  * `127.0.0.1:1883`.
  */
-address: string, port: number, clients: number, 
+address: string, port: number, 
+/**
+ * What a WebSocket's request asks for, such as "/mqtt".
+ */
+path: string | null, clients: number, 
 /**
  * Why it does not listen, where it does not.
  */

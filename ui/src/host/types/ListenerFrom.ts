@@ -4,4 +4,8 @@ import type { ListenerDraft } from "./ListenerDraft";
 /**
  * Who wants a listener.
  */
-export type ListenerFrom = { "from": "port" } | { "from": "command_line" } | { "from": "table", place: number, written: ListenerDraft, };
+export type ListenerFrom = { "from": "port", port: number, 
+/**
+ * The command line says it, so it can't be changed while Nightjar runs.
+ */
+fixed: boolean, } | { "from": "command_line" } | { "from": "table", place: number, written: ListenerDraft, };
