@@ -19,6 +19,8 @@ use crate::store::Shared;
 const PERIOD: Duration = Duration::from_secs(30);
 /// Messages that the writer deletes at once.
 const STEP: i64 = 1_024;
+/// The same for messages from the midst of others, each of which takes several times as long.
+const RULE_STEP: usize = 512;
 /// Free pages that may stay for what comes next, and that are given back at once.
 const FREE_PAGES: u64 = 4_096;
 const GIVEN_BACK: u32 = 256;
@@ -137,6 +139,10 @@ pub(crate) fn start(shared: Arc<Shared>) -> std::io::Result<std::thread::JoinHan
     })
 }
 
+fn all_through(topics: &[i64], through: i64) -> Vec<(i64, i64)> {
+    topics.iter().map(|&topic| (topic, through)).collect()
+}
+
 /// One look at the rules.
 struct Look<'a> {
     shared: &'a Shared,
@@ -207,11 +213,7 @@ impl Look<'_> {
         }
         for (rule, topics) in by_rule {
             match self.rules.keep(rule) {
-                Keep::Nothing => {
-                    for topic in topics {
-                        self.forget_of_topic(topic, self.shared.extent().1)?;
-                    }
-                }
+                Keep::Nothing => self.forget_of_topics(&all_through(&topics, self.shared.extent().1))?,
                 Keep::Within(bounds) => self.apply(bounds, &topics)?,
             }
         }
@@ -223,11 +225,10 @@ impl Look<'_> {
             let reader = self.shared.readers.reader()?;
             let through = older_than(self.shared, &reader, age)?;
             drop(reader);
-            for &topic in topics {
-                self.forget_of_topic(topic, through)?;
-            }
+            self.forget_of_topics(&all_through(topics, through))?;
         }
         if let Some(most) = bounds.messages {
+            let mut beyond = Vec::new();
             for &topic in topics {
                 let (first, last) = self.shared.extent();
                 let reader = self.shared.readers.reader()?;
@@ -237,30 +238,36 @@ impl Look<'_> {
                 if newest.len() == limit
                     && let Some(&through) = newest.last()
                 {
-                    self.forget_of_topic(topic, through)?;
+                    beyond.push((topic, through));
                 }
             }
+            self.forget_of_topics(&beyond)?;
         }
         if let Some(bytes) = bounds.bytes {
             let through = beyond_bytes(self.shared, topics, bytes, None)?.unwrap_or(0);
-            for &topic in topics {
-                self.forget_of_topic(topic, through)?;
-            }
+            self.forget_of_topics(&all_through(topics, through))?;
         }
         Ok(())
     }
 
-    /// Deletes a topic's messages up to and with that id.
-    fn forget_of_topic(&self, topic: i64, through: i64) -> rusqlite::Result<()> {
+    /// Deletes the messages of topics up to and with an id of each. Those of all topics go together, segment by segment:
+    /// each order costs a commit, and a list of each publisher's messages that is written anew.
+    fn forget_of_topics(&self, topics: &[(i64, i64)]) -> rusqlite::Result<()> {
+        let Some(through) = topics.iter().map(|&(_, through)| through).max() else { return Ok(()) };
         let (first, last) = self.shared.extent();
         let mut ids = Vec::new();
         for window in segments(&(first..=through.min(last))) {
             ids.clear();
             let reader = self.shared.readers.reader()?;
-            self.shared.postings(&reader).collect(Owner::Topic(topic), &window, &mut ids)?;
+            for &(topic, through) in topics.iter().filter(|(_, through)| through >= window.start()) {
+                let window = *window.start()..=through.min(*window.end());
+                self.shared.postings(&reader).collect(Owner::Topic(topic), &window, &mut ids)?;
+            }
             drop(reader);
-            for part in ids.chunks(STEP as usize) {
+            // A topic's messages stay together, so that its list is written once, but ascend within an order.
+            for part in ids.chunks_mut(RULE_STEP) {
                 debug_assert!(part.iter().all(|&id| segment_of(id) == segment_of(*window.start())), "{SEGMENT}");
+                part.sort_unstable();
                 if !self.carry_out(Order::Forget(part.to_vec())) {
                     return Ok(());
                 }

@@ -91,6 +91,36 @@ fn each_rule_has_its_own_topics() {
 }
 
 #[test]
+fn what_goes_of_many_topics_goes_together() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).store;
+    // Half of the topics are the rule's, and each has a few messages only.
+    let topic = |id: i64| format!("{}/{}", if id % 2 == 0 { "log" } else { "state" }, id % 500);
+    for part in (1..=SEGMENT + 10).collect::<Vec<_>>().chunks(1_000) {
+        keep(&store, part.iter().map(|&id| record(message(&topic(id), "x"))));
+    }
+    let connection = rusqlite::Connection::open(directory.path().join("nightjar.db")).unwrap();
+    // Each order writes once down how many messages the segment has left.
+    connection
+        .execute_batch(
+            "CREATE TABLE orders (messages);
+             CREATE TRIGGER witness AFTER UPDATE ON segment
+             BEGIN INSERT INTO orders VALUES (old.messages - new.messages); END",
+        )
+        .unwrap();
+    store.set_keeping(rules(vec![rule("log/#", Keep::Nothing)]));
+    store.keep_to_rules();
+    assert!(of_topic(&store, "log/#").is_empty());
+    assert_eq!(of_topic(&store, "state/#").len() as i64, SEGMENT / 2 + 5);
+    let (orders, most, messages): (i64, i64, i64) = connection
+        .query_row("SELECT count(*), max(messages), sum(messages) FROM orders", (), |row| row.try_into())
+        .unwrap();
+    assert_eq!(messages, SEGMENT / 2 - 1);
+    assert!(orders <= messages / most + 1, "{orders} orders of up to {most} messages for 250 topics");
+    assert!(orders < 20 && most < 1_000, "small enough not to be noticed: {orders} orders of up to {most}");
+}
+
+#[test]
 fn a_shorter_age_goes_for_its_own_topics_only() {
     let store = in_memory();
     let old = || (0..SEGMENT).map(|number| record(message(["short", "long"][(number % 2) as usize], "old")));
