@@ -9,7 +9,7 @@ use nightjar_mqtt::{QoS, TopicName};
 use nightjar_store::{MessageId, StoredMessage};
 
 use super::{Host, look, unreadable};
-use crate::engine::Running;
+use crate::engine::{Engine, Running};
 use crate::publisher::WINDOW_CLIENT;
 use crate::views::{count, messages, millis, payload, retained};
 use crate::wire::{
@@ -88,9 +88,13 @@ pub(crate) async fn restore_retained(
     message: u64,
     over: Option<f64>,
 ) -> Result<Option<MessageRow>, Fault> {
+    restore(&engine, message, over).await
+}
+
+async fn restore(engine: &Engine, message: u64, over: Option<f64>) -> Result<Option<MessageRow>, Fault> {
     const WHAT: &str = "The value was not set again";
     let running = engine.running()?;
-    let found = look(&engine, move |running| {
+    let found = look(engine, move |running| {
         let found = running.store().message(MessageId(message), usize::MAX);
         found.map_err(|error| Fault::of_read(WHAT, &error))
     })
@@ -116,13 +120,22 @@ pub(crate) async fn restore_cleared(
     selection: RetainedSelection,
     since: Option<f64>,
 ) -> Result<u32, Fault> {
+    restore_all(&engine, past, selection, since).await
+}
+
+async fn restore_all(
+    engine: &Engine,
+    past: u64,
+    selection: RetainedSelection,
+    since: Option<f64>,
+) -> Result<u32, Fault> {
     const WHAT: &str = "Not all was brought back";
     let running = engine.running()?;
-    let gone = look(&engine, move |running| running.pasts.gone(past, running.broker(), &selection, since)).await?;
+    let gone = look(engine, move |running| running.pasts.gone(past, running.broker(), &selection, since)).await?;
     let mut restored = 0;
     for batch in gone.chunks(FEW) {
         let ids = batch.to_vec();
-        let found = look(&engine, move |running| {
+        let found = look(engine, move |running| {
             let found = running.store().messages(&ids, usize::MAX);
             found.map_err(|error| Fault::of_read(WHAT, &error))
         })
@@ -216,4 +229,134 @@ pub(super) async fn committed(running: &Running, sequence: Sequence, what: &str)
         Err(_) => format!("the disk took longer than {} s", PATIENCE.as_secs()),
     };
     Err(Fault::new(what, why, "It takes effect; it is recorded as soon as the disk takes it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use nightjar_broker::Message;
+    use nightjar_server::{LogSettings, Logging};
+    use nightjar_store::Keeping;
+
+    use super::*;
+    use crate::engine::{Launch, Log};
+
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    async fn started(directory: &tempfile::TempDir) -> Engine {
+        // Nobody on this computer's network is to hear of a test.
+        std::fs::write(directory.path().join("nightjar.toml"), "discovery = false\n").unwrap();
+        let log = Log { logging: Logging::unheard(), settings: LogSettings::default() };
+        let engine = Engine::new(Launch { data_directory: directory.path().to_owned(), port: Some(0) }, log);
+        engine.start().await;
+        engine
+    }
+
+    /// Retains a value on a topic, or clears it, on record.
+    async fn retain(engine: &Engine, topic: &str, payload: &'static str) {
+        let running = engine.running().unwrap();
+        let sequence = running.broker().publish(OwnMessage {
+            publisher: ClientIdentifier::new("lamp"),
+            topic: TopicName::new(topic).unwrap(),
+            payload: Bytes::from_static(payload.as_bytes()),
+            qos: QoS::AtLeastOnce,
+            retain: true,
+            properties: None,
+        });
+        committed(&running, sequence, "not recorded").await.unwrap();
+    }
+
+    fn held(engine: &Engine, topic: &str) -> Option<Arc<Message>> {
+        engine.running().unwrap().broker().retained(&TopicName::new(topic).unwrap())
+    }
+
+    fn value(engine: &Engine, topic: &str) -> Option<String> {
+        held(engine, topic).map(|message| String::from_utf8(message.payload.to_vec()).unwrap())
+    }
+
+    /// What was cleared, once it is known.
+    fn cleared(engine: &Engine) -> u64 {
+        let running = engine.running().unwrap();
+        let past = running.pasts.open(running.store(), None).unwrap().past;
+        let everything = || ClearedQuery { filter: String::new(), first: 0, count: 1 };
+        let end = std::time::Instant::now() + DEADLINE;
+        while !running.pasts.cleared(past, running.store(), running.broker(), &everything()).unwrap().progress.done {
+            assert!(std::time::Instant::now() < end, "the look at the past ends");
+        }
+        past
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_value_of_the_past_is_set_again_unless_another_came_meanwhile() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = started(&directory).await;
+        retain(&engine, "lamp", "on").await;
+        retain(&engine, "lamp", "off").await;
+        let seen = millis(held(&engine, "lamp").unwrap().received);
+        // Ids begin with 1.
+        let now = restore(&engine, 1, None).await.unwrap().expect("it retains another value than none");
+        assert_eq!((&*now.topic, now.size), ("lamp", 3));
+        assert_eq!(value(&engine, "lamp").as_deref(), Some("off"), "nothing is done then");
+        assert!(restore(&engine, 1, Some(seen - 1.0)).await.unwrap().is_some());
+        assert!(restore(&engine, 1, Some(seen)).await.unwrap().is_none());
+        assert_eq!(value(&engine, "lamp").as_deref(), Some("on"));
+        assert_eq!(&*held(&engine, "lamp").unwrap().publisher, WINDOW_CLIENT, "it is told whose doing that was");
+
+        retain(&engine, "lamp", "").await;
+        assert!(restore(&engine, 2, None).await.unwrap().is_none());
+        assert_eq!(value(&engine, "lamp").as_deref(), Some("off"), "it was cleared, and is back");
+        engine.stop().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_the_history_has_no_longer_can_not_be_set_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = started(&directory).await;
+        retain(&engine, "lamp", "on").await;
+        retain(&engine, "lamp", "").await;
+        for (message, why) in [(2, "a message that clears is no value"), (77, "there never was one")] {
+            let fault = restore(&engine, message, None).await.unwrap_err();
+            assert!(fault.why.contains("no longer has it"), "{why}: {fault:?}");
+        }
+        let keeping = Keeping { otherwise: nightjar_store::Keep::Nothing, ..Keeping::everything() };
+        engine.running().unwrap().store().set_keeping(keeping);
+        let end = std::time::Instant::now() + DEADLINE;
+        while engine.running().unwrap().store().message(MessageId(1), 1).unwrap().is_some() {
+            assert!(std::time::Instant::now() < end, "the rules let it go");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(restore(&engine, 1, None).await.is_err());
+        assert_eq!(value(&engine, "lamp"), None);
+        engine.stop().await;
+        assert!(restore(&engine, 1, None).await.is_err(), "there is no broker");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_cleared_comes_back_where_nothing_took_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = started(&directory).await;
+        for topic in ["house/a", "house/b", "house/c", "garden/d"] {
+            retain(&engine, topic, "then").await;
+        }
+        for topic in ["house/a", "house/b", "garden/d"] {
+            retain(&engine, topic, "").await;
+        }
+        let past = cleared(&engine);
+        retain(&engine, "house/b", "now").await;
+        let house = || RetainedSelection::Filter("house/#".to_owned());
+        assert_eq!(restore_all(&engine, past, house(), Some(f64::MAX)).await.unwrap(), 0, "nothing went since then");
+        assert_eq!(restore_all(&engine, past, house(), None).await.unwrap(), 1);
+        let values = ["house/a", "house/b", "house/c", "garden/d"].map(|topic| value(&engine, topic));
+        assert_eq!(values.each_ref().map(Option::as_deref), [Some("then"), Some("now"), Some("then"), None]);
+        assert_eq!(restore_all(&engine, past, house(), None).await.unwrap(), 0, "it is back");
+        let one = RetainedSelection::Topics(vec!["garden/d".to_owned()]);
+        assert_eq!(restore_all(&engine, past, one, None).await.unwrap(), 1);
+        let running = engine.running().unwrap();
+        running.pasts.close(past);
+        let fault = restore_all(&engine, past, house(), None).await.unwrap_err();
+        assert!(fault.what.contains("has ended"), "{fault:?}");
+        drop(running);
+        engine.stop().await;
+    }
 }
