@@ -249,9 +249,10 @@ impl Broker {
         self.turn_out(detail);
     }
 
-    /// Changes who has a password; who is connected with one that is no longer good is disconnected.
+    /// Changes who has a password; who is connected with one that is no longer good is disconnected. Hashes that take the
+    /// place of others, for the same passwords, are no change that anybody is told of.
     pub fn set_accounts(&self, accounts: Vec<Account>) {
-        let (before, now) = self.shared.gate.set_accounts(accounts);
+        let Some((before, now)) = self.shared.gate.set_accounts(accounts) else { return };
         self.shared.record(EventKind::Broker, None, format!("the accounts were changed: {now} now, {before} before"));
         self.turn_out("the account was changed, disabled or removed");
     }

@@ -23,16 +23,22 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How long the goodbyes may take at the end: they are one packet each.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// Apart from what announces, which may be held for as long as the network takes.
+type Fault = Arc<Mutex<Option<String>>>;
+
 /// Announces a broker's listeners as they are, until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Announcer {
     discovery: Arc<Mutex<Discovery>>,
+    fault: Fault,
     task: JoinHandle<()>,
 }
 
 impl Announcer {
     pub(crate) fn start(live: Weak<Live>) -> Self {
-        let discovery = Arc::new(Mutex::new(Discovery::on(Network::ALL)));
+        let discovery = Discovery::on(Network::ALL);
+        let fault = Arc::clone(&discovery.fault);
+        let discovery = Arc::new(Mutex::new(discovery));
         let announcing = Arc::clone(&discovery);
         let task = tokio::spawn(async move {
             let mut looks = interval(EVERY);
@@ -48,7 +54,12 @@ impl Announcer {
                 }
             }
         });
-        Self { discovery, task }
+        Self { discovery, fault, task }
+    }
+
+    /// Why the network was not told of all that it should be.
+    pub(crate) fn fault(&self) -> Option<String> {
+        self.fault.lock().clone()
     }
 
     /// Takes everything back.
@@ -126,6 +137,7 @@ struct Discovery {
     daemon: Option<ServiceDaemon>,
     /// With the full names.
     announced: Vec<(Service, String)>,
+    fault: Fault,
     network: Network,
 }
 
@@ -151,23 +163,29 @@ impl Network {
 }
 
 impl Discovery {
-    const fn on(network: Network) -> Self {
-        Self { daemon: None, announced: Vec::new(), network }
+    fn on(network: Network) -> Self {
+        Self { daemon: None, announced: Vec::new(), fault: Fault::default(), network }
     }
 
-    /// Announces these and nothing else. Where that can't be done it is logged: a broker that is not found by name works.
+    /// Announces these and nothing else. Where that can't be done it is logged, and told whoever asks: a broker that is not
+    /// found by name works.
     fn announce(&mut self, services: &[Service]) {
         let gone: Vec<_> = self.announced.extract_if(.., |(service, _)| !services.contains(service)).collect();
         self.take_back(&gone);
+        let mut fault = None;
         for service in services {
             if self.announced.iter().any(|(announced, _)| announced == service) {
                 continue;
             }
             match self.register(service) {
                 Ok(name) => self.announced.push((service.clone(), name)),
-                Err(error) => tracing::warn!(%error, "devices can't find the broker by {}", service.kind),
+                Err(error) => {
+                    tracing::warn!(%error, "devices can't find the broker by {}", service.kind);
+                    fault = Some(format!("Devices can't find the broker on the network by themselves: {error}."));
+                }
             }
         }
+        *self.fault.lock() = fault;
         if self.announced.is_empty() {
             self.end();
         }
@@ -295,6 +313,18 @@ mod tests {
         let long = record(&"ä".repeat(40));
         let instance = long.get_fullname().strip_suffix("._mqtt._tcp.local.").unwrap();
         assert!(instance.starts_with("Nightjar on ä") && instance.len() <= 63, "{instance}");
+    }
+
+    #[test]
+    fn what_can_not_be_announced_is_told_until_it_is_no_longer_wanted() {
+        let mut discovery = Discovery::on(Network { port: 0, includes: |_| false });
+        let fault = Arc::clone(&discovery.fault);
+        // Not a name that a service can have.
+        discovery.announce(&[service("mqtt", 1883, &["0.0.0.0"])]);
+        let told = fault.lock().clone();
+        assert!(told.as_ref().is_some_and(|told| told.starts_with("Devices can't find")), "{told:?}");
+        discovery.announce(&[]);
+        assert_eq!(*fault.lock(), None);
     }
 
     #[test]

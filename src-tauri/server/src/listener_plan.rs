@@ -63,7 +63,8 @@ impl Overrides {
         }
     }
 
-    fn replaces(&self, kind: Scheme) -> bool {
+    /// Whether the command line has the place of listeners of that kind.
+    pub(crate) fn replaces(&self, kind: Scheme) -> bool {
         self.listen.iter().any(|(listen, _)| *listen == kind)
     }
 }

@@ -48,12 +48,19 @@ pub struct ListenerState {
 #[derive(Debug)]
 pub(crate) struct Listeners {
     broker: Broker,
-    open: Mutex<Vec<Opened>>,
+    open: Mutex<Open>,
     /// What TLS listeners show, each loaded once.
     shown: Mutex<HashMap<TlsSource, Tls>>,
 }
 
-#[derive(Debug)]
+/// The listeners as they are; while others are being put in their place, as they were.
+#[derive(Debug, Default)]
+struct Open {
+    entries: Vec<Opened>,
+    is_changing: bool,
+}
+
+#[derive(Clone, Debug)]
 struct Opened {
     wanted: Wanted,
     sockets: Vec<Socket>,
@@ -72,13 +79,13 @@ impl Opened {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Socket {
     wanted: SocketAddr,
     state: State,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     Listening(ListenerNumber, SocketAddr),
     Faulty(SocketAddr, String),
@@ -133,7 +140,11 @@ impl Listeners {
     /// be had, which is tried again from then on.
     pub(crate) async fn apply(&self, prepared: Prepared) -> Vec<Failure> {
         let Prepared { wanted, shown } = prepared;
-        let mut old = std::mem::take(&mut *self.open.lock());
+        let mut old = {
+            let mut open = self.open.lock();
+            open.is_changing = true;
+            open.entries.clone()
+        };
         // Where any port will do, it stays the one that it became.
         let port = old.iter().find(|entry| entry.wanted.source == ListenerSource::Port).and_then(Opened::port);
         let mut entries = Vec::with_capacity(wanted.len());
@@ -160,7 +171,7 @@ impl Listeners {
                 failures.push(Failure { source, is_required, error });
             }
         }
-        *self.open.lock() = entries;
+        *self.open.lock() = Open { entries, is_changing: false };
         failures
     }
 
@@ -215,10 +226,10 @@ impl Listeners {
         self.broker.open_listener(address, options(&wanted.settings, tls))
     }
 
-    /// Every address, in the order of the settings.
+    /// Every address, in the order of the settings; until a change is through, as it was before.
     pub(crate) fn states(&self) -> Vec<ListenerState> {
         let open: HashMap<_, _> = self.broker.listeners().into_iter().map(|open| (open.number, open)).collect();
-        let entries = self.open.lock();
+        let entries = &self.open.lock().entries;
         let state = |entry: &Opened, socket: &Socket| {
             let (address, clients, fault) = match &socket.state {
                 State::Listening(number, address) => {
@@ -238,7 +249,7 @@ impl Listeners {
 
     /// What listens now: its settings, and where.
     pub(crate) fn listening(&self) -> Vec<(ListenerSettings, SocketAddr)> {
-        let entries = self.open.lock();
+        let entries = &self.open.lock().entries;
         let listening = |entry: &Opened| {
             let at = entry.sockets.iter().filter_map(|socket| match socket.state {
                 State::Listening(_, address) => Some(address),
@@ -251,7 +262,12 @@ impl Listeners {
 
     /// Tries again what could not be had.
     fn retry(&self) {
-        for entry in &mut *self.open.lock() {
+        let mut open = self.open.lock();
+        if open.is_changing {
+            // What is found free now would be held twice.
+            return;
+        }
+        for entry in &mut open.entries {
             let Opened { wanted, sockets } = entry;
             for socket in sockets {
                 let State::Faulty(address, fault) = &mut socket.state else { continue };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use nightjar_broker::{Access, Broker};
+use nightjar_broker::{Access, Broker, Scheme};
 use nightjar_store::{Keeping, Store};
 use parking_lot::{Mutex, RwLock};
 use tokio::task::spawn_blocking;
@@ -48,6 +48,8 @@ pub enum Effect {
     NewConnections,
     /// Not before the program starts again.
     NextStart,
+    /// Not as long as the command line says where to listen.
+    Overridden,
 }
 
 impl Effect {
@@ -56,6 +58,7 @@ impl Effect {
             Self::Now => "in effect",
             Self::NewConnections => "in effect for new connections",
             Self::NextStart => "in effect once Nightjar starts again",
+            Self::Overridden => "without effect, because --listen has the place of such listeners",
         }
     }
 }
@@ -83,7 +86,7 @@ impl Live {
             return Ok(Vec::new());
         }
         let prepared = self.listeners.prepare(self.plan(&wanted)).await?;
-        let changed = differences(&before, &wanted);
+        let changed = differences(&before, &wanted, &self.overrides);
         if before.terms.limits != wanted.terms.limits {
             self.broker.set_limits(wanted.terms.limits.clone());
         }
@@ -241,19 +244,26 @@ impl Live {
 }
 
 /// What is another than before. How the window looks is the window's own.
-fn differences(before: &Settings, wanted: &Settings) -> Vec<ChangedSetting> {
-    use Effect::{NewConnections, NextStart, Now};
-    let listeners = before.listeners != wanted.listeners || before.certificate != wanted.certificate;
+fn differences(before: &Settings, wanted: &Settings, overrides: &Overrides) -> Vec<ChangedSetting> {
+    use Effect::{NewConnections, NextStart, Now, Overridden};
+    let in_force = |settings: &Settings| {
+        let listeners = settings.listeners.iter().filter(|listener| !overrides.replaces(listener.kind));
+        listeners.cloned().collect::<Vec<_>>()
+    };
+    let certificate = before.certificate != wanted.certificate;
+    let listeners = before.listeners != wanted.listeners || certificate;
+    let listening = if certificate || in_force(before) != in_force(wanted) { NewConnections } else { Overridden };
+    let port = if overrides.replaces(Scheme::Tcp) { Overridden } else { Now };
     // Its level is changed by who changes the file, where that can be.
     let log = LogSettings { level: wanted.log.level, ..before.log } != wanted.log;
     let changed = [
         ("access", before.access != wanted.access, Now),
-        ("port", before.port != wanted.port, Now),
+        ("port", before.port != wanted.port, port),
         ("discovery", before.discovery != wanted.discovery, Now),
         ("durability", before.durability != wanted.durability, NextStart),
-        ("[tls]", before.certificate != wanted.certificate, NewConnections),
+        ("[tls]", certificate, NewConnections),
         ("[limits]", before.terms != wanted.terms, NewConnections),
-        ("[[listener]]", listeners, NewConnections),
+        ("[[listener]]", listeners, listening),
         ("[history]", before.history.keeping != wanted.history.keeping, Now),
         ("on-overload", before.history.on_overload != wanted.history.on_overload, NextStart),
         ("[log]", log, NextStart),

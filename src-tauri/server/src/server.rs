@@ -199,10 +199,12 @@ impl Server {
         self.live.reload().await
     }
 
-    /// What the user should know about the start, and about who is kept out: one sentence each.
+    /// What the user should know about the start, about who is kept out, and about who does not find the broker: one
+    /// sentence each.
     pub fn notices(&self) -> Vec<String> {
         let nobody = self.broker().access() == Access::Password && self.broker().account_count() == 0;
-        self.notices.iter().cloned().chain(nobody.then(|| NO_ACCOUNTS.to_owned())).collect()
+        let nobody = nobody.then(|| NO_ACCOUNTS.to_owned());
+        self.notices.iter().cloned().chain(nobody).chain(self.announcer.fault()).collect()
     }
 
     /// Whether a client has ever connected to a broker on this data directory.

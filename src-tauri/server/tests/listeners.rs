@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nightjar_broker::{Access, Scheme};
@@ -18,6 +20,12 @@ async fn server(directory: &Path, text: &str) -> Server {
     fs::write(directory.join("nightjar.toml"), text).unwrap();
     // Nobody on this computer's network is to hear of a test.
     let overrides = Overrides { port: Some(0), no_discovery: true, ..Overrides::default() };
+    Server::start(StartOptions { overrides, ..StartOptions::of(directory).unwrap() }).await.unwrap()
+}
+
+/// The same with addresses that the command line gives.
+async fn listening_at(directory: &Path, listen: Vec<(Scheme, SocketAddr)>) -> Server {
+    let overrides = Overrides { listen, no_discovery: true, ..Overrides::default() };
     Server::start(StartOptions { overrides, ..StartOptions::of(directory).unwrap() }).await.unwrap()
 }
 
@@ -83,6 +91,56 @@ async fn a_reload_changes_what_changed_and_leaves_connections_alone() {
         let error = (&stream).read(&mut [0; 1]).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "nobody hung up");
     }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_says_what_the_command_line_has_the_place_of() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("nightjar.toml");
+    let server = listening_at(directory.path(), vec![(Scheme::Tcp, ([127, 0, 0, 1], 0).into())]).await;
+    let listens = server.listeners();
+    let (tcp, ws) = (free_port(), free_port());
+    for (text, expected) in [
+        (table("tcp", tcp), vec![("[[listener]]", Effect::Overridden)]),
+        (format!("port = {tcp}\n"), vec![("port", Effect::Overridden), ("[[listener]]", Effect::Overridden)]),
+        (format!("port = {tcp}\n{}", table("ws", ws)), vec![("[[listener]]", Effect::NewConnections)]),
+    ] {
+        fs::write(&file, &text).unwrap();
+        let changed = server.reload().await.unwrap();
+        let changed: Vec<_> = changed.iter().map(|changed| (changed.name, changed.effect)).collect();
+        assert_eq!(changed, expected, "{text}");
+    }
+    assert!(TcpStream::connect(("127.0.0.1", tcp)).is_err());
+    TcpStream::connect(("127.0.0.1", ws)).unwrap();
+    assert_eq!(server.listeners()[..1], listens);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listeners_are_shown_as_they_were_until_a_change_is_through() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("nightjar.toml");
+    let (first, second) = (free_port(), free_port());
+    let server = Arc::new(server(directory.path(), &table("tcp", first)).await);
+    let done = Arc::new(AtomicBool::new(false));
+    let watching = {
+        let (server, done) = (Arc::clone(&server), Arc::clone(&done));
+        tokio::task::spawn_blocking(move || {
+            let mut least = usize::MAX;
+            while !done.load(Ordering::Relaxed) {
+                least = least.min(of_tables(&server).len());
+            }
+            least
+        })
+    };
+    for turn in 0..20 {
+        fs::write(&file, table("tcp", if turn % 2 == 0 { second } else { first })).unwrap();
+        server.reload().await.unwrap();
+    }
+    done.store(true, Ordering::Relaxed);
+    assert_eq!(watching.await.unwrap(), 1, "there is always one");
+    assert_eq!(of_tables(&server)[0].address.port(), first);
     server.stop().await;
 }
 

@@ -55,9 +55,13 @@ pub struct Account {
 impl Account {
     /// Whether the password with which somebody logged in, when the account was as `then`, would let them in still.
     pub(super) fn still_admits(&self, then: &Self) -> bool {
+        !self.disabled && self.has_password_of(then)
+    }
+
+    fn has_password_of(&self, then: &Self) -> bool {
         // What was set at the same moment is the same password, hashed anew.
         let is_hashed_anew = then.password.is_foreign() && !self.password.is_foreign();
-        !self.disabled && self.changed == then.changed && (self.password == then.password || is_hashed_anew)
+        self.changed == then.changed && (self.password == then.password || is_hashed_anew)
     }
 }
 
@@ -76,6 +80,16 @@ impl Accounts {
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Whether they let in whom others did, with the same passwords: nobody changed them, even where hashes are new.
+    pub(super) fn admit_the_same(&self, others: &Self) -> bool {
+        self.len() == others.len()
+            && self.0.values().all(|account| {
+                others
+                    .find(&account.name)
+                    .is_some_and(|other| account.disabled == other.disabled && account.has_password_of(other))
+            })
     }
 }
 

@@ -110,13 +110,13 @@ impl Gate {
         before != access
     }
 
-    /// Takes other accounts from here on; returns how many there were, and are.
-    pub(crate) fn set_accounts(&self, accounts: Vec<Account>) -> (usize, usize) {
+    /// Takes other accounts from here on; returns how many there were, and are. `None` where nobody changed them: at most,
+    /// passwords were hashed anew.
+    pub(crate) fn set_accounts(&self, accounts: Vec<Account>) -> Option<(usize, usize)> {
         let accounts = Arc::new(Accounts::new(accounts));
-        let now = accounts.len();
-        let before = std::mem::replace(&mut self.rules.write().accounts, Arc::clone(&accounts)).len();
+        let before = std::mem::replace(&mut self.rules.write().accounts, Arc::clone(&accounts));
         self.known.keep_current(&accounts);
-        (before, now)
+        (!accounts.admit_the_same(&before)).then(|| (before.len(), accounts.len()))
     }
 
     /// The hashes that take the place of mosquitto's, of logins since it was last asked.

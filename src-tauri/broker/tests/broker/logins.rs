@@ -180,7 +180,7 @@ async fn a_password_of_mosquitto_is_hashed_anew_by_the_login_that_it_lets_in() {
     let tv = Account { password: PasswordHash::parse(FOREIGN).unwrap(), ..account("tv", "") };
     let locked = Account { name: AccountName::new("locked").unwrap(), disabled: true, ..tv.clone() };
     let lamp = account("lamp", "secret");
-    let house = house_of(&[tv.clone(), locked, lamp.clone()]);
+    let house = house_of(&[tv.clone(), locked.clone(), lamp.clone()]);
     for (user, password) in [("tv", "guess"), ("locked", "secret"), ("lamp", "secret")] {
         try_from(&house, ELSEWHERE, login(V5, Some(user), Some(password))).await;
     }
@@ -195,14 +195,21 @@ async fn a_password_of_mosquitto_is_hashed_anew_by_the_login_that_it_lets_in() {
     assert_eq!(house.broker.take_rehashes(), [], "they are given once");
 
     let kept = Account { password: rehash.anew.clone(), ..tv };
-    house.broker.set_accounts(vec![kept.clone(), lamp.clone()]);
+    let told = || {
+        let events = house.journal.events(EventKind::Broker);
+        events.iter().filter(|event| event.detail.starts_with("the accounts were changed")).count()
+    };
+    let before = told();
+    house.broker.set_accounts(vec![kept.clone(), lamp.clone(), locked]);
     there.expect_silence().await;
+    assert_eq!(told(), before, "nobody changed anything");
     let other = Connect { client_identifier: "tv-2".into(), ..login(V5, Some("tv"), Some("secret")) };
     let (_, reason) = try_from(&house, ELSEWHERE, other).await;
     assert_eq!(reason, ReasonCode::SUCCESS, "it is the same password");
     assert_eq!(house.broker.take_rehashes(), []);
     house.broker.set_accounts(vec![Account { changed: Timestamp::from_micros(2), ..kept }, lamp]);
     there.expect_disconnect(ReasonCode::NOT_AUTHORIZED).await;
+    assert_eq!(told(), before + 1);
 }
 
 #[tokio::test(start_paused = true)]
