@@ -186,6 +186,9 @@ impl<'a> Generator<'a> {
                 self.expected += u64::from(publisher.write(now));
                 self.sent += 1;
                 publisher.fence(false);
+                if self.plan.singly {
+                    publisher.client.flush()?;
+                }
             }
             publisher.client.flush()?;
         }

@@ -68,9 +68,12 @@ pub(crate) struct Plan {
     #[arg(long, default_value_t = 5)]
     pub(crate) seconds: u64,
     /// Messages of one publisher that may be on their way at once with `--rate 0`; it writes again once half of them
-    /// have come back. 1 is one message a write
+    /// have come back
     #[arg(long, default_value_t = 20)]
     pub(crate) window: u32,
+    /// Write each message by itself, rather than all that the window has room for at once
+    #[arg(long)]
+    pub(crate) singly: bool,
     /// The broker's process, to measure its CPU time and memory
     #[arg(long)]
     pub(crate) process: Option<u32>,

@@ -93,6 +93,7 @@ struct Traffic {
     subscribers: usize,
     qos: u8,
     window: u32,
+    singly: bool,
     payload: usize,
     rate: u64,
     filters: usize,
@@ -107,6 +108,7 @@ const PAIRS: Traffic = Traffic {
     qos: 0,
     // Ten messages a write: several devices' worth of haste, but no more than one read takes.
     window: 20,
+    singly: false,
     payload: 64,
     rate: 0,
     filters: 1000,
@@ -132,7 +134,8 @@ impl Scenario {
             traffic(Throughput, true, "pairs QoS 0, 50 ↔ 50", PAIRS),
             traffic(Throughput, true, "pairs QoS 1, 50 ↔ 50", Traffic { qos: 1, ..PAIRS }),
             traffic(Throughput, true, "pairs QoS 2, 50 ↔ 50", Traffic { qos: 2, ..PAIRS }),
-            traffic(Throughput, true, "pairs QoS 0, one message per write", Traffic { window: 1, ..PAIRS }),
+            traffic(Throughput, true, "pairs QoS 0, one message per write", Traffic { singly: true, ..PAIRS }),
+            traffic(Throughput, true, "pairs QoS 0, one message on its way", Traffic { window: 1, ..PAIRS }),
             traffic(Throughput, true, "ingest QoS 0, no subscriber", INGEST),
             traffic(Throughput, true, "ingest QoS 1, no subscriber", Traffic { qos: 1, ..INGEST }),
             traffic(Payloads, false, "pairs QoS 0, 1 KiB", Traffic { payload: 1 << 10, ..PAIRS }),
@@ -230,6 +233,7 @@ impl Traffic {
             rate: self.rate,
             seconds,
             window: self.window,
+            singly: self.singly,
             process: Some(process),
         }
     }
