@@ -31,7 +31,7 @@ pub(crate) struct AssuredQueue {
     /// What was read back of `spilled`.
     page: VecDeque<Delivery>,
     page_bytes: usize,
-    spilled: Option<Spilled>,
+    spilled: Option<Box<Spilled>>,
     /// Each with its place among those of QoS 0.
     memory: VecDeque<(u64, Delivery)>,
     memory_bytes: usize,
@@ -51,7 +51,7 @@ pub(crate) struct TakenOut {
 }
 
 /// What is in the journal alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Spilled {
     /// Orders, the end not included.
     from: u64,
@@ -64,18 +64,18 @@ impl AssuredQueue {
     /// What the journal has of a queue when the broker starts.
     pub(crate) fn restored(kept: KeptQueue) -> Self {
         let KeptQueue { messages, bytes, first, next, sent_below: _ } = kept;
-        let spilled = (messages > 0).then_some(Spilled { from: first, to: next, messages, bytes });
+        let spilled = (messages > 0).then(|| Box::new(Spilled { from: first, to: next, messages, bytes }));
         Self { spilled, ..Self::default() }
     }
 
     /// Messages, wherever they are.
     pub(crate) fn len(&self) -> usize {
-        self.page.len() + self.spilled.map_or(0, |spilled| spilled.messages) + self.memory.len()
+        self.page.len() + self.spilled.as_ref().map_or(0, |spilled| spilled.messages) + self.memory.len()
     }
 
     /// Bytes that they weigh.
     pub(crate) fn weight(&self) -> usize {
-        self.page_bytes + self.spilled.map_or(0, |spilled| spilled.bytes) + self.memory_bytes
+        self.page_bytes + self.spilled.as_ref().map_or(0, |spilled| spilled.bytes) + self.memory_bytes
     }
 
     /// Puts a message at the end. `place` is its place among those of QoS 0.
@@ -134,7 +134,7 @@ impl AssuredQueue {
 
     /// How many messages are in the journal alone, and under which orders.
     pub(crate) fn spilled(&self) -> (usize, Range<u64>) {
-        self.spilled.map_or((0, 0..0), |spilled| (spilled.messages, spilled.from..spilled.to))
+        self.spilled.as_ref().map_or((0, 0..0), |spilled| (spilled.messages, spilled.from..spilled.to))
     }
 
     /// Whether a message with that order is not in the queue, although its order is among those of the queue.
@@ -247,7 +247,8 @@ impl AssuredQueue {
             let Some(Place { order, .. }) = delivery.place() else { continue };
             let weight = delivery.message.weight();
             self.memory_bytes -= weight;
-            let spilled = self.spilled.get_or_insert(Spilled { from: order, to: order, messages: 0, bytes: 0 });
+            let spilled =
+                self.spilled.get_or_insert_with(|| Box::new(Spilled { from: order, to: order, messages: 0, bytes: 0 }));
             spilled.to = order + 1;
             spilled.messages += 1;
             spilled.bytes += weight;
@@ -260,7 +261,7 @@ impl AssuredQueue {
 
     /// What is to be read from the journal next, where little is left of the last page.
     pub(crate) fn next_page(&self, session: SessionNumber) -> Option<PageQuery> {
-        let Spilled { from, to, .. } = self.spilled?;
+        let Spilled { from, to, .. } = **self.spilled.as_ref()?;
         let is_low = self.page.len() <= PAGE.0 / 2 && self.page_bytes <= PAGE.1 / 2;
         is_low.then_some(PageQuery { session, from, to, messages: PAGE.0, bytes: PAGE.1 })
     }

@@ -440,7 +440,11 @@ where
     let reading = async {
         loop {
             match wire.decode().map_err(Unread::Violation)? {
-                Some(Packet::Connect(connect)) => return Ok(connect),
+                Some(Packet::Connect(connect)) => {
+                    // Who is let in only after a while may go on on another thread, with the block of this one.
+                    wire.set_down();
+                    return Ok(connect);
+                }
                 Some(other) => {
                     let packet = other.packet_type();
                     return Err(Unread::Violation(Violation::FirstPacketNotConnect { packet }));

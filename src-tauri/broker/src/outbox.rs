@@ -87,8 +87,8 @@ struct Queues {
     ended: bool,
     /// Somebody was told, or is about to be told, to take what is here.
     signalled: bool,
-    /// What was dropped since the last report.
-    drops: HashMap<DropReason, DropTally>,
+    /// What was dropped since the last report: mostly nothing.
+    drops: Option<Box<HashMap<DropReason, DropTally>>>,
     dropped: u64,
 }
 
@@ -499,7 +499,7 @@ impl Outbox {
 
     /// What was dropped since this was last asked.
     pub(crate) fn take_drops(&self) -> HashMap<DropReason, DropTally> {
-        std::mem::take(&mut self.queues.lock().drops)
+        self.queues.lock().drops.take().map(|drops| *drops).unwrap_or_default()
     }
 
     pub(crate) fn waiting(&self) -> Waiting {
@@ -536,9 +536,10 @@ struct Enrolled {
 
 impl Queues {
     fn drop_message(&mut self, reason: DropReason, delivery: &Delivery) -> Pushed {
-        let first_drop = self.drops.is_empty();
+        let first_drop = self.drops.is_none();
         self.dropped += 1;
         self.drops
+            .get_or_insert_default()
             .entry(reason)
             .and_modify(|tally| tally.count += 1)
             .or_insert_with(|| DropTally { count: 1, example: delivery.message.topic.to_string() });

@@ -114,6 +114,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Wire<R, W> {
         Ok(Some(packet))
     }
 
+    /// Gives back the block that was read into, for what comes next is not read soon; what is in it stays here.
+    pub(crate) fn set_down(&mut self) {
+        self.input.settle(None);
+    }
+
     /// Counts what was decoded: the next read or write may be far off.
     pub(crate) fn count_traffic(&mut self) {
         self.traffic.count();

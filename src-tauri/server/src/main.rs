@@ -10,5 +10,15 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    keep_pages_small();
     nightjar_server::cli::main(std::env::args_os())
+}
+
+/// Has memory come and go in pages of the usual size. Of a huge one, two megabytes that the allocator has in use somewhere
+/// stay for good: ten thousand idle connections took half as much again, and each burst cleared more than it used.
+#[cfg(target_os = "linux")]
+fn keep_pages_small() {
+    // A system that can't be asked goes on as it is.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }

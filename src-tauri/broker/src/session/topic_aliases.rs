@@ -14,6 +14,12 @@ const PATIENCE: u32 = 8;
 #[derive(Debug)]
 pub(crate) struct TopicAliases {
     maximum: u16,
+    /// `None` until the first is given: most clients take none.
+    given: Option<Box<Given>>,
+}
+
+#[derive(Debug, Default)]
+struct Given {
     by_topic: HashMap<TopicName, u16>,
     /// By alias, 1 first.
     slots: Vec<Slot>,
@@ -43,7 +49,7 @@ pub(crate) enum TopicAlias {
 impl TopicAliases {
     /// `maximum` is at most the client's Topic Alias Maximum [MQTT-3.1.2-26], [MQTT-3.1.2-27].
     pub(super) fn new(maximum: u16) -> Self {
-        Self { maximum, by_topic: HashMap::new(), slots: Vec::new(), without: 0, hand: 0 }
+        Self { maximum, given: None }
     }
 
     /// How to write a topic. A new alias stands for nothing until it is [`Self::establish`]ed.
@@ -51,12 +57,24 @@ impl TopicAliases {
         if self.maximum == 0 || topic.len() <= SHORT {
             return TopicAlias::Name;
         }
+        let Some(given) = &mut self.given else { return TopicAlias::New(1) };
+        given.alias(topic, self.maximum)
+    }
+
+    /// Notes that a packet is on its way that says what the alias stands for.
+    pub(crate) fn establish(&mut self, alias: u16, topic: &TopicName) {
+        self.given.get_or_insert_default().establish(alias, topic);
+    }
+}
+
+impl Given {
+    fn alias(&mut self, topic: &TopicName, maximum: u16) -> TopicAlias {
         if let Some(&alias) = self.by_topic.get(topic) {
             self.slots[usize::from(alias) - 1].used = true;
             return TopicAlias::Known(alias);
         }
         let count = self.slots.len();
-        if count < usize::from(self.maximum) {
+        if count < usize::from(maximum) {
             return TopicAlias::New(count as u16 + 1);
         }
         self.without = self.without.wrapping_add(1);
@@ -68,8 +86,7 @@ impl TopicAliases {
         if std::mem::take(&mut slot.used) { TopicAlias::Name } else { TopicAlias::New(self.hand as u16 + 1) }
     }
 
-    /// Notes that a packet is on its way that says what the alias stands for.
-    pub(crate) fn establish(&mut self, alias: u16, topic: &TopicName) {
+    fn establish(&mut self, alias: u16, topic: &TopicName) {
         let topic = topic.detached();
         let slot = Slot { topic: topic.clone(), used: false };
         let index = usize::from(alias) - 1;
@@ -139,6 +156,7 @@ mod tests {
         for number in 0..10_000 {
             sent(&mut aliases, &format!("topic {number}"));
         }
-        assert_eq!((aliases.slots.len(), aliases.by_topic.len()), (2, 2), "the table is bounded");
+        let given = aliases.given.unwrap();
+        assert_eq!((given.slots.len(), given.by_topic.len()), (2, 2), "the table is bounded");
     }
 }
