@@ -29,6 +29,8 @@ struct State {
     /// Bytes that were committed since the last checkpoint, and since the log started.
     fresh: u64,
     log: u64,
+    /// The disk wants the room of the log back.
+    shrinks: bool,
     closed: bool,
 }
 
@@ -49,11 +51,12 @@ impl Checkpoints {
         }
     }
 
-    /// Has the log moved now, as far as that goes.
+    /// Has the log moved now, as far as that goes, and its room given back.
     pub(crate) fn hurry(&self) {
         let mut state = self.state.lock();
         state.fresh = state.fresh.max(DUE);
         state.log = state.log.max(LARGE);
+        state.shrinks = true;
         self.woken.notify_one();
     }
 
@@ -93,8 +96,11 @@ fn run(connection: &Connection, checkpoints: &Checkpoints) {
                 return Ok(());
             }
             let _held = checkpoints.log.lock();
-            if !checkpoint(connection, "TRUNCATE")? {
-                checkpoints.state.lock().log = 0;
+            // A log that is written over costs less than one that grows again.
+            let mode = if checkpoints.state.lock().shrinks { "TRUNCATE" } else { "RESTART" };
+            if !checkpoint(connection, mode)? {
+                let state = &mut *checkpoints.state.lock();
+                (state.log, state.shrinks) = (0, false);
             }
             Ok(())
         });
