@@ -98,13 +98,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: [`Durability::PowerLoss`], 16 MiB in the queue (a fraction of a second of work, so that publishers
+    /// The defaults: [`Durability::PowerLoss`], 8 MiB in the queue (a fraction of a second of work, so that publishers
     /// are slowed and not stopped), 256 MiB of history in memory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
             durability: Durability::default(),
-            queue_limit: 16 << 20,
+            queue_limit: 8 << 20,
             memory_limit: 256 << 20,
             on_overload: OnOverload::default(),
             keeping: Keeping::default(),

@@ -15,9 +15,10 @@ use crate::moment;
 use crate::queue::{Gap, Taken, weight};
 use crate::store::Shared;
 
-/// Records and bytes of one transaction: what is acknowledged first must not wait for all that came after it.
+/// Records and bytes of one transaction: what is acknowledged first must not wait for all that came after it, and while
+/// one is written the queue must have room for the next.
 const BATCH_RECORDS: usize = 16_384;
-const BATCH_BYTES: usize = 16 << 20;
+const BATCH_BYTES: usize = 4 << 20;
 /// How long the disk is left alone after it took nothing.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often the counts of topics are written, in time and in messages: what must be counted after a crash.
