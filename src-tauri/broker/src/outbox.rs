@@ -88,9 +88,13 @@ struct Queues {
     /// Somebody was told, or is about to be told, to take what is here.
     signalled: bool,
     /// What was dropped since the last report: mostly nothing.
-    drops: Option<Box<HashMap<DropReason, DropTally>>>,
+    drops: Option<Box<Drops>>,
     dropped: u64,
 }
+
+/// What was dropped, by reason.
+#[derive(Debug, Default)]
+struct Drops(HashMap<DropReason, DropTally>);
 
 /// Messages that did not get through, for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -499,7 +503,7 @@ impl Outbox {
 
     /// What was dropped since this was last asked.
     pub(crate) fn take_drops(&self) -> HashMap<DropReason, DropTally> {
-        self.queues.lock().drops.take().map(|drops| *drops).unwrap_or_default()
+        self.queues.lock().drops.take().map(|drops| drops.0).unwrap_or_default()
     }
 
     pub(crate) fn waiting(&self) -> Waiting {
@@ -540,6 +544,7 @@ impl Queues {
         self.dropped += 1;
         self.drops
             .get_or_insert_default()
+            .0
             .entry(reason)
             .and_modify(|tally| tally.count += 1)
             .or_insert_with(|| DropTally { count: 1, example: delivery.message.topic.to_string() });
