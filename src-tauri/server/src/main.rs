@@ -17,6 +17,7 @@ fn main() -> ExitCode {
 
 /// Has memory come and go in pages of the usual size. Of a huge one, two megabytes that the allocator has in use somewhere
 /// stay for good: ten thousand idle connections took half as much again, and each burst cleared more than it used.
+/// Very large sets of filters pay for it ("Where Nightjar is behind mosquitto" in BENCHMARKS.md).
 #[cfg(target_os = "linux")]
 fn keep_pages_small() {
     // A system that can't be asked goes on as it is.
